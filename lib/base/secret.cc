@@ -1,0 +1,33 @@
+#include "lib/base/secret.h"
+
+#include <string.h>
+
+#include <utility>
+
+namespace gatehouse {
+
+Secret::Secret(std::string_view text) : size_(text.size()) {
+  if (text.empty()) return;
+  data_.reset(new char[size_]);
+  memcpy(data_.get(), text.data(), size_);
+}
+
+Secret::Secret(Secret&& other) noexcept
+    : data_(std::move(other.data_)), size_(std::exchange(other.size_, 0)) {}
+
+Secret& Secret::operator=(Secret&& other) noexcept {
+  if (this != &other) {
+    Wipe();
+    data_ = std::move(other.data_);
+    size_ = std::exchange(other.size_, 0);
+  }
+  return *this;
+}
+
+void Secret::Wipe() {
+  if (data_ != nullptr) explicit_bzero(data_.get(), size_);
+  data_.reset();
+  size_ = 0;
+}
+
+}  // namespace gatehouse

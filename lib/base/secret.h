@@ -1,0 +1,36 @@
+#ifndef GATEHOUSE_LIB_BASE_SECRET_H_
+#define GATEHOUSE_LIB_BASE_SECRET_H_
+
+#include <memory>
+#include <string_view>
+
+namespace gatehouse {
+
+// A password or token. It is wiped when it goes, cannot be copied by accident
+// or printed, and only Reveal() shows it: searching for that word finds every
+// place where a secret leaves its box.
+class Secret {
+ public:
+  Secret() = default;
+  explicit Secret(std::string_view text);
+  Secret(Secret&& other) noexcept;
+  Secret& operator=(Secret&& other) noexcept;
+  ~Secret() { Wipe(); }
+
+  // The secret's octets; valid while this object lives and isn't moved from.
+  std::string_view Reveal() const { return {data_.get(), size_}; }
+  bool empty() const { return size_ == 0; }
+
+  // A second copy, for a second reader (the directory and the upstream login).
+  Secret Clone() const { return Secret(Reveal()); }
+
+  void Wipe();
+
+ private:
+  std::unique_ptr<char[]> data_;
+  size_t size_ = 0;
+};
+
+}  // namespace gatehouse
+
+#endif  // GATEHOUSE_LIB_BASE_SECRET_H_

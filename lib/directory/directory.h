@@ -1,0 +1,76 @@
+#ifndef GATEHOUSE_LIB_DIRECTORY_DIRECTORY_H_
+#define GATEHOUSE_LIB_DIRECTORY_DIRECTORY_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "lib/base/endpoint.h"
+#include "lib/base/failure.h"
+#include "lib/base/secret.h"
+#include "lib/net/network.h"
+
+namespace gatehouse {
+
+// Where a mailbox lives.
+struct Location {
+  // The name by which the upstream knows the account, in the directory's own
+  // spelling: what a replayed or master login uses.
+  std::string user;
+  // The host, absolute; `port` is 0 where the directory doesn't say one.
+  // Nothing where the entry exists but names no host.
+  std::optional<Endpoint> host;
+  // Set where the host was a URI: whether TLS is implicit there ("imaps://").
+  std::optional<bool> implicit_tls;
+  // SMTP: the envelope recipient to use instead (mailRoutingAddress).
+  std::string routing_address;
+  // All addresses of the account: what an authenticated sender may use.
+  std::vector<std::string> addresses;
+};
+
+// Somebody whose password was right.
+struct Account {
+  std::string user;  // canonical, as in Location
+  // Where the answer came from the same entry, so that nobody asks twice.
+  std::optional<Location> location;
+};
+
+// Why the directory, being well, says no.
+enum class Denial {
+  kNotFound,  // no such entry; for Authenticate also: wrong password
+  kDisabled,  // the account may not use this service
+  kExpired,   // the password has expired or must be changed
+};
+
+// What a directory answers. A Failure is never "not found": it is a directory
+// that is down, slow, or holds entries that contradict each other.
+using AuthenticateResult = std::variant<Account, Denial, Failure>;
+using LocateResult = std::variant<Location, Denial, Failure>;
+using AuthenticateCallback = absl::AnyInvocable<void(AuthenticateResult)>;
+using LocateCallback = absl::AnyInvocable<void(LocateResult)>;
+
+// Two questions: who is this, and where is the mailbox? One object per worker,
+// on that worker's thread. Answers come later, never inside the call, and
+// destroying the operation makes the answer go nowhere.
+class Directory {
+ public:
+  virtual ~Directory() = default;
+
+  // Whether `secret` is the password of `name` (the client's own spelling).
+  // The callee refuses an empty password by itself (RFC 4513 §5.1.2).
+  virtual std::unique_ptr<Operation> Authenticate(
+      std::string_view name, const Secret& secret,
+      AuthenticateCallback done) = 0;
+
+  // Where the account or address `name` lives. For a whole domain: "@domain".
+  virtual std::unique_ptr<Operation> Locate(std::string_view name,
+                                            LocateCallback done) = 0;
+};
+
+}  // namespace gatehouse
+
+#endif  // GATEHOUSE_LIB_DIRECTORY_DIRECTORY_H_

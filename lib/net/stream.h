@@ -1,0 +1,108 @@
+#ifndef GATEHOUSE_LIB_NET_STREAM_H_
+#define GATEHOUSE_LIB_NET_STREAM_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/endpoint.h"
+#include "lib/base/failure.h"
+
+namespace gatehouse {
+
+class TlsServerContext;
+class TlsClientContext;
+
+// Facts of an established TLS session.
+struct TlsSession {
+  std::string version;      // "TLSv1.3"
+  std::string cipher;       // IANA name
+  std::string server_name;  // SNI the client asked for; peer text
+  bool resumed = false;
+  // The peer's certificate, where one was presented and verified.
+  bool peer_verified = false;
+  std::string peer_subject;                    // RFC 4514 text
+  std::vector<std::string> peer_rfc822_names;  // subjectAltName
+};
+
+// Who hears from a stream. All calls come from the loop, never from inside a
+// call to the stream itself. A handler may do anything to the stream in any of
+// them, destroy it too.
+class StreamHandler {
+ public:
+  // Bytes arrived. They are the worker's own buffer: gone when this returns.
+  virtual void OnData(std::string_view bytes) = 0;
+  // The peer will send nothing more: a FIN, under TLS a close_notify. We may
+  // still write.
+  virtual void OnEof() = 0;
+  // All that was queued has been given to the kernel, after it had not.
+  virtual void OnDrained() {}
+  // After Stream::Start…Tls: the handshake is done, certificates are verified.
+  virtual void OnTlsEstablished() {}
+  // The stream is dead: reset, handshake failure, or under TLS an end without
+  // close_notify (truncation). Nothing else follows.
+  virtual void OnFailure(const Failure& failure) = 0;
+
+ protected:
+  ~StreamHandler() = default;
+};
+
+// A byte stream, encrypted or not: its user doesn't know. Made by a Network,
+// used on that network's thread only. Destroying it closes the connection:
+// what is queued is dropped, under TLS no close_notify is sent, and where data
+// was queued or unread the peer may see a reset. For an orderly end call
+// CloseAfterFlush().
+class Stream {
+ public:
+  virtual ~Stream() = default;
+
+  // Must be set before ResumeReading(); may be changed at any time.
+  virtual void set_handler(StreamHandler* handler) = 0;
+
+  // A stream begins paused. While paused, no data is taken from the kernel and
+  // no EOF is reported; failures may be.
+  virtual void ResumeReading() = 0;
+  virtual void PauseReading() = 0;
+
+  // Writes at once what the kernel takes and queues the rest. Never fails
+  // here: trouble comes as OnFailure.
+  virtual void Write(std::string_view bytes) = 0;
+  // Bytes of Write() that the kernel hasn't taken (under TLS: as records).
+  virtual size_t queued_bytes() const = 0;
+
+  // After what is queued: a FIN, under TLS a close_notify before it. Reading
+  // goes on.
+  virtual void ShutdownWrite() = 0;
+
+  // Gives the stream away: what is queued is written (for at most a few
+  // seconds), then it is shut down and closed. The handler hears nothing more.
+  static void CloseAfterFlush(std::unique_ptr<Stream> stream) {
+    Stream* raw = stream.release();
+    raw->FinishAndDelete();
+  }
+
+  // Closes so that the peer sees a reset: an abrupt end on one side of a
+  // splice is passed on as an abrupt end. The handler hears nothing more.
+  virtual void Abort() = 0;
+
+  // Begins TLS. What is queued goes out first, unencrypted. The contexts must
+  // outlive the stream. OnTlsEstablished() or OnFailure() follows.
+  virtual void StartServerTls(const TlsServerContext& context) = 0;
+  // `verify_name`: the host name or address that the certificate must match.
+  virtual void StartClientTls(const TlsClientContext& context,
+                              std::string_view verify_name) = 0;
+  // Null before OnTlsEstablished().
+  virtual std::unique_ptr<TlsSession> tls_session() const = 0;
+
+  virtual SocketAddress peer() const = 0;
+  virtual SocketAddress local() const = 0;
+
+ protected:
+  virtual void FinishAndDelete() = 0;
+};
+
+}  // namespace gatehouse
+
+#endif  // GATEHOUSE_LIB_NET_STREAM_H_
