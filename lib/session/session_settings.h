@@ -1,0 +1,106 @@
+#ifndef GATEHOUSE_LIB_SESSION_SESSION_SETTINGS_H_
+#define GATEHOUSE_LIB_SESSION_SESSION_SETTINGS_H_
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "lib/base/endpoint.h"
+#include "lib/base/secret.h"
+#include "lib/directory/directory.h"
+#include "lib/net/tls_context.h"
+#include "lib/protocol/machine.h"
+
+namespace gatehouse {
+
+enum class TlsMode { kNone, kStartTls, kImplicit };
+
+// Where the directory may send a password. With both lists of hosts empty
+// every host is allowed.
+struct UpstreamRules {
+  std::vector<std::string>
+      names;                    // "store1.example.com"; ".example.com": below
+  std::vector<Cidr> blocks;     // checked after resolving
+  std::vector<uint16_t> ports;  // empty: every port
+  // Our own listeners: an upstream that is one of them would be a login loop.
+  std::vector<SocketAddress> own_listeners;
+};
+
+// How to reach an upstream; shared by sessions, probes and the SMTP router.
+struct UpstreamSettings {
+  uint16_t port = 0;  // where the directory says none
+  TlsMode tls = TlsMode::kNone;
+  std::shared_ptr<const TlsClientContext> tls_context;  // null: no TLS at all
+  absl::Duration connect_timeout = absl::Seconds(5);
+  // From the connection to the answer to our login.
+  absl::Duration login_timeout = absl::Seconds(30);
+  UpstreamRules rules;
+
+  // Taken in turn by the workers; empty: the kernel chooses.
+  std::vector<SocketAddress> source_addresses;
+  std::shared_ptr<std::atomic<uint32_t>> source_turn =
+      std::make_shared<std::atomic<uint32_t>>(0);
+
+  enum class ForwardClient { kNone, kProtocol, kProxyV2 };
+  ForwardClient forward_client = ForwardClient::kNone;
+
+  // Empty: the user's own password is replayed. Else the login is by SASL
+  // PLAIN with this name as authcid and the account as authzid.
+  std::string master_user;
+  Secret master_password;
+};
+
+// Who may log in without TLS.
+enum class PlaintextLogin { kNever, kLoopback, kAlways };
+
+// What the upstreams offer before login; written by the capability probe from
+// time to time, read by every new session.
+using LearnedCapabilities =
+    std::atomic<std::shared_ptr<const std::vector<std::string>>>;
+
+// All that the sessions of one configuration share on one worker. Immutable
+// once sessions have it; a reload makes a new one, and each session keeps the
+// one that it began with.
+struct SessionSettings {
+  const Protocol* protocol = nullptr;
+  std::string host_name;
+
+  std::shared_ptr<const TlsServerContext> tls_context;  // null: no TLS
+  PlaintextLogin plaintext_login = PlaintextLogin::kLoopback;
+
+  std::shared_ptr<Directory> directory;
+  bool authenticate_on_proxy = true;
+  // The upstream where the directory has no answer (mappingHost:mappingPort).
+  std::optional<Endpoint> default_upstream;
+
+  UpstreamSettings upstream;
+
+  bool token_mechanisms = false;  // OAUTHBEARER and XOAUTH2 are announced
+  // Whether a verified client certificate may log in by EXTERNAL, as its first
+  // subjectAltName rfc822Name. Needs upstream.master_user.
+  bool external_mechanism = false;
+
+  DownstreamLimits limits;
+  absl::Duration login_timeout = absl::Seconds(60);  // absolute, from accept
+  // A refused password is answered this long after it came, times the number
+  // of refusals in the session: the same for every reason.
+  absl::Duration failure_delay = absl::Seconds(2);
+  absl::Duration idle_timeout = absl::Minutes(31);
+
+  std::shared_ptr<LearnedCapabilities> capabilities;  // null: none are learned
+};
+
+// What a session must know of the listener that it came in by.
+struct ListenerSettings {
+  std::string name;  // "127.0.0.1:1143", for the log
+  TlsMode tls = TlsMode::kNone;
+  // Peers that must begin with a PROXY protocol header.
+  std::vector<Cidr> proxy_protocol_from;
+};
+
+}  // namespace gatehouse
+
+#endif  // GATEHOUSE_LIB_SESSION_SESSION_SETTINGS_H_

@@ -1,0 +1,163 @@
+#include "lib/session/upstream_connector.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "lib/base/string_bridge.h"
+
+namespace gatehouse {
+namespace {
+
+Failure NotAllowed(const Endpoint& endpoint, std::string_view why) {
+  return Failure{Failure::Side::kDirectory, Failure::Kind::kConfiguration,
+                 Failure::Retry::kNo,
+                 endpoint.ToString() + ": " + std::string(why)};
+}
+
+bool PortAllowed(const UpstreamRules& rules, uint16_t port) {
+  return rules.ports.empty() ||
+         std::find(rules.ports.begin(), rules.ports.end(), port) !=
+             rules.ports.end();
+}
+
+bool NameAllowed(const UpstreamRules& rules, std::string_view host) {
+  if (host.ends_with('.')) host.remove_suffix(1);
+  return std::any_of(rules.names.begin(), rules.names.end(),
+                     [&](const std::string& name) {
+                       return name.starts_with('.')
+                                  ? absl::EndsWithIgnoreCase(ToAbsl(host), name)
+                                  : absl::EqualsIgnoreCase(ToAbsl(host), name);
+                     });
+}
+
+bool AddressAllowed(const UpstreamRules& rules, const SocketAddress& address) {
+  return std::any_of(
+      rules.blocks.begin(), rules.blocks.end(),
+      [&](const Cidr& block) { return block.Contains(address); });
+}
+
+// A connection that ends at a listener of this very process: same port, and
+// the listener's address, or for a wildcard listener any address of this host
+// (which the kernel then also chooses as the source).
+bool LeadsToOurselves(const UpstreamRules& rules, const Stream& stream) {
+  const SocketAddress peer = stream.peer().Unmapped();
+  SocketAddress self = stream.local().Unmapped();
+  self.set_port(peer.port());
+  return std::any_of(rules.own_listeners.begin(), rules.own_listeners.end(),
+                     [&](const SocketAddress& own) {
+                       if (own.port() != peer.port()) return false;
+                       return own.Unmapped() == peer ||
+                              (own.IsWildcard() && self == peer);
+                     });
+}
+
+// The addresses are tried one after another; the attempt that is under way is
+// `step_`.
+class UpstreamConnector : public Operation {
+ public:
+  UpstreamConnector(Network& network, const UpstreamSettings& settings,
+                    Endpoint endpoint,
+                    absl::AnyInvocable<void(UpstreamConnected)> done)
+      : network_(network),
+        settings_(settings),
+        endpoint_(std::move(endpoint)),
+        done_(std::move(done)) {}
+
+  void Start() {
+    if (!PortAllowed(settings_.rules, endpoint_.port)) {
+      step_ = network_.Defer(
+          [this] { Finish(NotAllowed(endpoint_, "port isn't allowed")); });
+      return;
+    }
+    step_ = network_.Resolve(
+        endpoint_.host, [this](auto result) { OnResolved(std::move(result)); });
+  }
+
+ private:
+  void OnResolved(Network::ResolveResult result) {
+    if (auto* failure = std::get_if<Failure>(&result)) {
+      return Finish(AtUpstream(std::move(*failure)));
+    }
+    const UpstreamRules& rules = settings_.rules;
+    const bool any = (rules.names.empty() && rules.blocks.empty()) ||
+                     NameAllowed(rules, endpoint_.host);
+    for (SocketAddress& address : std::get<0>(result)) {
+      if (!any && !AddressAllowed(rules, address)) continue;
+      address.set_port(endpoint_.port);
+      addresses_.push_back(address);
+    }
+    if (addresses_.empty()) {
+      return Finish(NotAllowed(endpoint_, "host isn't in allowedHosts"));
+    }
+    TryNext();
+  }
+
+  void TryNext() {
+    const SocketAddress& address = addresses_[next_++];
+    ConnectOptions options;
+    options.timeout = settings_.connect_timeout;
+    options.source = NextSource(address.is_v6());
+    step_ = network_.Connect(address, options, [this](auto result) {
+      OnConnected(std::move(result));
+    });
+  }
+
+  SocketAddress NextSource(bool v6) const {
+    const auto& sources = settings_.source_addresses;
+    for (size_t tries = 0; tries < sources.size(); ++tries) {
+      const uint32_t turn = settings_.source_turn->fetch_add(1);
+      const SocketAddress& source = sources[turn % sources.size()];
+      if (source.is_v6() == v6) return source;
+    }
+    return {};
+  }
+
+  void OnConnected(Network::ConnectResult result) {
+    if (auto* failure = std::get_if<Failure>(&result)) {
+      if (next_ < addresses_.size()) return TryNext();
+      return Finish(AtUpstream(std::move(*failure)));
+    }
+    auto& stream = std::get<std::unique_ptr<Stream>>(result);
+    if (LeadsToOurselves(settings_.rules, *stream)) {
+      return Finish(NotAllowed(endpoint_, "that is this proxy itself"));
+    }
+    Finish(std::move(stream));
+  }
+
+  Failure AtUpstream(Failure failure) const {
+    failure.side = Failure::Side::kUpstream;
+    failure.text = endpoint_.ToString() + ": " + failure.text;
+    return failure;
+  }
+
+  // The owner may destroy this object from inside the callback.
+  void Finish(UpstreamConnected result) {
+    auto done = std::move(done_);
+    done(std::move(result));
+  }
+
+  Network& network_;
+  const UpstreamSettings& settings_;
+  const Endpoint endpoint_;
+  absl::AnyInvocable<void(UpstreamConnected)> done_;
+  std::vector<SocketAddress> addresses_;
+  size_t next_ = 0;
+  std::unique_ptr<Operation> step_;
+};
+
+}  // namespace
+
+std::unique_ptr<Operation> ConnectUpstream(
+    Network& network, const UpstreamSettings& settings,
+    const Endpoint& endpoint,
+    absl::AnyInvocable<void(UpstreamConnected)> done) {
+  auto connector = std::make_unique<UpstreamConnector>(
+      network, settings, endpoint, std::move(done));
+  connector->Start();
+  return connector;
+}
+
+}  // namespace gatehouse
