@@ -30,4 +30,9 @@ void Secret::Wipe() {
   size_ = 0;
 }
 
+void WipeString(std::string& text) {
+  explicit_bzero(text.data(), text.size());
+  text.clear();
+}
+
 }  // namespace gatehouse

@@ -2,6 +2,7 @@
 #define GATEHOUSE_LIB_BASE_SECRET_H_
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 namespace gatehouse {
@@ -30,6 +31,9 @@ class Secret {
   std::unique_ptr<char[]> data_;
   size_t size_ = 0;
 };
+
+// Empties `text` and overwrites what it held, for output that carried a secret.
+void WipeString(std::string& text);
 
 }  // namespace gatehouse
 

@@ -68,8 +68,9 @@ struct DownstreamLimits {
 
 // What is known of a TLS session that has just been established.
 struct TlsFacts {
-  std::string version;  // "TLSv1.3"
-  std::string cipher;   // IANA name
+  std::string version;      // "TLSv1.3"
+  std::string cipher;       // IANA name
+  std::string server_name;  // SNI; peer text
   bool client_certificate_verified = false;
   // The identity that EXTERNAL may claim, from the client's certificate.
   std::string client_identity;
@@ -171,6 +172,9 @@ class Protocol {
   virtual uint16_t implicit_tls_port() const = 0;  // 993
   // The least idle limit after login that the protocol's RFC allows, seconds.
   virtual int least_idle_seconds() const = 0;
+  // What a client hears after its login when the proxy must end the session
+  // ("* BYE …\r\n"); empty where nothing may be said unasked.
+  virtual std::string_view last_words() const { return {}; }
   virtual std::unique_ptr<DownstreamMachine> NewDownstream(
       DownstreamOptions options) const = 0;
   virtual std::unique_ptr<UpstreamMachine> NewUpstream(

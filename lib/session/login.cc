@@ -1,0 +1,391 @@
+#include "lib/session/login.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace gatehouse {
+namespace {
+
+// Replies that a client leaves unread; beyond, its commands aren't read either.
+constexpr size_t kMostUnreadReplyBytes = 16384;
+
+std::string_view EndName(Closed::Reason reason) {
+  switch (reason) {
+    case Closed::Reason::kLogout:
+      return "logout";
+    case Closed::Reason::kEof:
+      return "eof";
+    case Closed::Reason::kTooManyErrors:
+      return "too_many_errors";
+    case Closed::Reason::kTooManyFailedLogins:
+      return "too_many_failed_logins";
+    case Closed::Reason::kLimit:
+      return "limit";
+    case Closed::Reason::kViolation:
+      return "violation";
+    case Closed::Reason::kShutdown:
+      return "shutdown";
+  }
+  return "unknown";
+}
+
+TlsFacts FactsOf(const TlsSession& session) {
+  TlsFacts facts;
+  facts.version = session.version;
+  facts.cipher = session.cipher;
+  facts.server_name = session.server_name;
+  facts.client_certificate_verified = session.peer_verified;
+  if (session.peer_verified && !session.peer_rfc822_names.empty()) {
+    facts.client_identity = session.peer_rfc822_names.front();
+  }
+  return facts;
+}
+
+LoginRefusal RefusalOf(LoginRefusal::Kind kind) {
+  LoginRefusal refusal;
+  refusal.kind = kind;
+  return refusal;
+}
+
+// Refusals that a guesser could learn from are answered late.
+bool IsDelayed(LoginRefusal::Kind kind) {
+  return kind == LoginRefusal::Kind::kCredentials ||
+         kind == LoginRefusal::Kind::kAuthorization ||
+         kind == LoginRefusal::Kind::kExpired;
+}
+
+}  // namespace
+
+Login::Login(Network& network, LogSink& log, const SessionSettings& settings,
+             const ListenerSettings& listener, SessionRecord& record,
+             std::unique_ptr<Stream> downstream, RefusalObserver on_refusal,
+             absl::AnyInvocable<void(Outcome)> done)
+    : network_(network),
+      log_(log),
+      settings_(settings),
+      listener_(listener),
+      record_(record),
+      on_refusal_(std::move(on_refusal)),
+      done_(std::move(done)),
+      downstream_(std::move(downstream)) {}
+
+Login::~Login() = default;
+
+// --- The client: TLS, greeting, commands -------------------------------------
+
+void Login::Start() {
+  downstream_->set_handler(this);
+  deadline_ = network_.StartTimer(settings_.login_timeout, [this] {
+    Shutdown(DownstreamMachine::ShutdownReason::kTimeout);
+  });
+  if (listener_.tls == TlsMode::kImplicit) return BeginTls();
+  Greet();
+}
+
+void Login::BeginTls() {
+  in_handshake_ = true;
+  downstream_->StartServerTls(*settings_.tls_context);
+  downstream_->ResumeReading();
+}
+
+void Login::OnTlsEstablished() {
+  in_handshake_ = false;
+  tls_facts_ = FactsOf(*downstream_->tls_session());
+  record_.tls = tls_facts_.version;
+  if (machine_ == nullptr) return Greet();
+  machine_->TlsEstablished(tls_facts_);
+  Pump();
+}
+
+void Login::Greet() {
+  DownstreamOptions options;
+  options.host_name = settings_.host_name;
+  options.tls_active = listener_.tls == TlsMode::kImplicit;
+  options.tls = tls_facts_;
+  options.start_tls_offered = listener_.tls == TlsMode::kStartTls;
+  options.plaintext_login_allowed =
+      settings_.plaintext_login == PlaintextLogin::kAlways ||
+      (settings_.plaintext_login == PlaintextLogin::kLoopback &&
+       record_.peer.IsLoopback());
+  options.token_mechanisms = settings_.token_mechanisms;
+  options.external_mechanism = settings_.external_mechanism;
+  options.limits = settings_.limits;
+  if (settings_.capabilities != nullptr) {
+    options.upstream_capabilities = settings_.capabilities->load();
+  }
+  machine_ = settings_.protocol->NewDownstream(std::move(options));
+  downstream_->ResumeReading();
+  Pump();
+}
+
+void Login::OnData(std::string_view bytes) {
+  machine_->Feed(bytes);
+  Pump();
+}
+
+void Login::OnEof() {
+  if (in_handshake_) return End("eof", "in the TLS handshake");
+  machine_->FeedEof();
+  Pump();
+}
+
+void Login::OnDrained() { RegulateReading(); }
+
+void Login::OnFailure(const Failure& failure) {
+  End(failure.kind == Failure::Kind::kTls ? "tls_failed" : "reset",
+      failure.text);
+}
+
+void Login::Pump() {
+  for (;;) {
+    DownstreamEvent event = machine_->Next();
+    WriteOutput();
+    if (auto* attempt = std::get_if<LoginAttempt>(&event)) {
+      OnAttempt(std::move(*attempt));
+    } else if (std::holds_alternative<StartTls>(event)) {
+      return BeginTls();
+    } else if (auto* closed = std::get_if<Closed>(&event)) {
+      return End(EndName(closed->reason), closed->text);
+    } else {
+      return RegulateReading();
+    }
+  }
+}
+
+void Login::WriteOutput() {
+  std::string output = machine_->TakeOutput();
+  if (!output.empty()) downstream_->Write(output);
+}
+
+// A client that doesn't read its replies, or pipelines more than is held for
+// it, isn't read from either.
+void Login::RegulateReading() {
+  if (in_handshake_) return;
+  if (machine_->input_wanted() &&
+      downstream_->queued_bytes() <= kMostUnreadReplyBytes) {
+    downstream_->ResumeReading();
+  } else {
+    downstream_->PauseReading();
+  }
+}
+
+// --- Who is this? ------------------------------------------------------------
+
+void Login::OnAttempt(LoginAttempt attempt) {
+  attempt_ = std::move(attempt);
+  attempt_began_ = network_.Now();
+  record_.mechanism = attempt_.mechanism;
+  record_.user = attempt_.user;
+  if (!attempt_.authorization_id.empty()) {
+    return Refuse(RefusalOf(LoginRefusal::Kind::kAuthorization));
+  }
+  if (CheckedHere()) return Authenticate(attempt_.user);
+  Locate(attempt_.user);
+}
+
+// A token is for the upstream to judge, a certificate has been judged.
+bool Login::CheckedHere() const {
+  return settings_.authenticate_on_proxy &&
+         attempt_.credentials == Credentials::kPassword;
+}
+
+void Login::Authenticate(std::string_view user) {
+  wait_ = settings_.directory->Authenticate(
+      user, attempt_.secret, [this](AuthenticateResult result) {
+        OnAuthenticated(std::move(result));
+      });
+}
+
+void Login::OnAuthenticated(AuthenticateResult result) {
+  record_.directory = network_.Now() - attempt_began_;
+  if (auto* denial = std::get_if<Denial>(&result)) return OnDenied(*denial);
+  if (auto* failure = std::get_if<Failure>(&result)) {
+    return OnDirectoryFailure(*failure);
+  }
+  Account& account = std::get<Account>(result);
+  record_.user = account.user;
+  if (account.location) return OpenUpstream(*account.location);
+  Locate(record_.user);
+}
+
+// --- Where is the mailbox? ---------------------------------------------------
+
+void Login::Locate(std::string_view user) {
+  wait_ = settings_.directory->Locate(
+      user, [this](LocateResult result) { OnLocated(std::move(result)); });
+}
+
+void Login::OnLocated(LocateResult result) {
+  record_.directory = network_.Now() - attempt_began_;
+  if (auto* failure = std::get_if<Failure>(&result)) {
+    return OnDirectoryFailure(*failure);
+  }
+  if (auto* denial = std::get_if<Denial>(&result)) {
+    if (*denial != Denial::kNotFound) return OnDenied(*denial);
+    Location unknown;  // may still be known to the default upstream
+    unknown.user = record_.user;
+    return OpenUpstream(unknown);
+  }
+  OpenUpstream(std::get<Location>(result));
+}
+
+// --- The upstream ------------------------------------------------------------
+
+void Login::OpenUpstream(const Location& location) {
+  UpstreamTarget target;
+  target.tls = settings_.upstream.tls;
+  if (location.host) {
+    target.endpoint = *location.host;
+    if (location.implicit_tls) {
+      target.tls = *location.implicit_tls ? TlsMode::kImplicit : TlsMode::kNone;
+    }
+  } else if (settings_.default_upstream) {
+    target.endpoint = *settings_.default_upstream;
+  } else {
+    return OnDenied(Denial::kNotFound);
+  }
+  if (target.endpoint.port == 0) target.endpoint.port = settings_.upstream.port;
+  record_.upstream = target.endpoint.ToString();
+  wait_ = OpenUpstreamSession(
+      network_, *settings_.protocol, settings_.upstream, target,
+      OptionsFor(location),
+      [this](UpstreamOutcome outcome) { OnUpstream(std::move(outcome)); });
+}
+
+UpstreamOptions Login::OptionsFor(const Location& location) {
+  const UpstreamSettings& upstream = settings_.upstream;
+  UpstreamOptions options;
+  options.login.user = record_.user = location.user;
+  if (attempt_.credentials == Credentials::kToken) {
+    options.login.method = UpstreamLogin::Method::kToken;
+    options.login.token_mechanism = attempt_.mechanism;
+    options.login.secret = std::move(attempt_.secret);
+  } else if (!upstream.master_user.empty()) {
+    options.login.method = UpstreamLogin::Method::kMasterUser;
+    options.login.master_user = upstream.master_user;
+    options.login.secret = upstream.master_password.Clone();
+  } else {
+    options.login.method = UpstreamLogin::Method::kPassword;
+    options.login.secret = std::move(attempt_.secret);
+  }
+  options.forward_client =
+      upstream.forward_client == UpstreamSettings::ForwardClient::kProtocol;
+  options.client.client = record_.peer;
+  options.client.proxy = record_.local;
+  options.client.session_id = record_.id;
+  options.client.tls_active = !record_.tls.empty();
+  options.client.tls = tls_facts_;
+  return options;
+}
+
+void Login::OnUpstream(UpstreamOutcome outcome) {
+  record_.connecting = outcome.connecting;
+  record_.upstream_login = outcome.logging_in;
+  if (auto* failed = std::get_if<UpstreamFailed>(&outcome.result)) {
+    return OnUpstreamRefusal(std::move(*failed));
+  }
+  Join(std::move(std::get<UpstreamSession>(outcome.result)));
+}
+
+void Login::Join(UpstreamSession upstream) {
+  machine_->LoginAccepted(upstream.ready);
+  WriteOutput();
+  Joined joined;
+  joined.to_store = machine_->TakeTrailing();
+  joined.to_client = std::move(upstream.trailing);
+  downstream_->PauseReading();
+  downstream_->set_handler(nullptr);
+  joined.downstream = std::move(downstream_);
+  joined.upstream = std::move(upstream.stream);
+  record_.until_joined = network_.Now() - record_.began;
+  attempt_.secret.Wipe();
+  auto done = std::move(done_);
+  done(std::move(joined));
+}
+
+// --- What goes wrong ---------------------------------------------------------
+
+void Login::OnDenied(Denial denial) {
+  // A disabled account gets the words of a wrong password: nobody is told that
+  // the guessed one was right.
+  Refuse(RefusalOf(denial == Denial::kExpired
+                       ? LoginRefusal::Kind::kExpired
+                       : LoginRefusal::Kind::kCredentials));
+}
+
+void Login::OnDirectoryFailure(const Failure& failure) {
+  LogFailure("directory_failure", failure);
+  Refuse(RefusalOf(LoginRefusal::Kind::kUnavailable));
+}
+
+// A password that the directory has just found right, or the master user's,
+// can't be "wrong": the client mustn't ask its user for another one.
+void Login::OnUpstreamRefusal(UpstreamFailed failed) {
+  LogFailure("upstream_failure", failed.failure);
+  const bool users_own =
+      !CheckedHere() && (attempt_.credentials == Credentials::kToken ||
+                         settings_.upstream.master_user.empty());
+  const bool blames_user =
+      failed.refusal.kind == LoginRefusal::Kind::kCredentials ||
+      failed.refusal.kind == LoginRefusal::Kind::kAuthorization;
+  if (blames_user && !users_own) {
+    failed.refusal = RefusalOf(LoginRefusal::Kind::kContactAdmin);
+  }
+  Refuse(std::move(failed.refusal));
+}
+
+void Login::Refuse(LoginRefusal refusal) {
+  attempt_.secret.Wipe();
+  ++record_.failed_logins;
+  on_refusal_(refusal.kind);
+  absl::Duration delay = absl::ZeroDuration();
+  if (IsDelayed(refusal.kind)) {
+    const absl::Time due =
+        attempt_began_ + settings_.failure_delay * record_.failed_logins;
+    delay = std::max(due - network_.Now(), absl::ZeroDuration());
+  }
+  // Even without a delay not at once: the machine is in the middle of Pump().
+  wait_ = network_.StartTimer(
+      delay, [this, refusal = std::move(refusal)] { Answer(refusal); });
+}
+
+void Login::Answer(const LoginRefusal& refusal) {
+  machine_->LoginRefused(refusal);
+  Pump();
+}
+
+void Login::LogFailure(std::string_view event, const Failure& failure) {
+  LogRecord log(event, LogRecord::Level::kWarning);
+  log.Text("service", settings_.protocol->name())
+      .Text("session", record_.id)
+      .Text("user", record_.user)
+      .Text("upstream", record_.upstream)
+      .Text("side", SideName(failure.side))
+      .Text("kind", KindName(failure.kind))
+      .Text("detail", failure.text);
+  log_.Write(log);
+}
+
+// --- The end -----------------------------------------------------------------
+
+void Login::Shutdown(DownstreamMachine::ShutdownReason reason) {
+  wait_.reset();
+  if (in_handshake_) return End("shutdown", "in the TLS handshake");
+  record_.detail = reason == DownstreamMachine::ShutdownReason::kTimeout
+                       ? "no login in time"
+                       : "";
+  machine_->Shutdown(reason);
+  Pump();
+}
+
+void Login::End(std::string_view how, std::string_view detail) {
+  wait_.reset();
+  deadline_.reset();
+  record_.end = std::string(how);
+  if (!detail.empty()) record_.detail = std::string(detail);
+  if (downstream_ != nullptr) Stream::CloseAfterFlush(std::move(downstream_));
+  auto done = std::move(done_);
+  done(Ended{});
+}
+
+}  // namespace gatehouse
