@@ -66,6 +66,11 @@ class Stream {
   virtual void ResumeReading() = 0;
   virtual void PauseReading() = 0;
 
+  // Gives back bytes that OnData() brought: they are the first that is read
+  // again, by the handler or, if TLS is begun next, by the handshake. Once,
+  // from inside OnData().
+  virtual void Unread(std::string_view bytes) = 0;
+
   // Writes at once what the kernel takes and queues the rest. Never fails
   // here: trouble comes as OnFailure.
   virtual void Write(std::string_view bytes) = 0;

@@ -78,6 +78,39 @@ void Login::Start() {
   deadline_ = network_.StartTimer(settings_.login_timeout, [this] {
     Shutdown(DownstreamMachine::ShutdownReason::kTimeout);
   });
+  const auto& balancers = listener_.proxy_protocol_from;
+  if (std::any_of(
+          balancers.begin(), balancers.end(),
+          [this](const Cidr& block) { return block.Contains(record_.peer); })) {
+    proxy_header_ = std::make_unique<ProxyHeaderParser>();
+    return downstream_->ResumeReading();
+  }
+  BeginProtocol();
+}
+
+void Login::ReadProxyHeader(std::string_view bytes) {
+  size_t consumed = 0;
+  switch (proxy_header_->Feed(bytes, consumed)) {
+    case ProxyHeaderParser::Status::kNeedData:
+      return;
+    case ProxyHeaderParser::Status::kViolation:
+      return End("violation", proxy_header_->violation());
+    case ProxyHeaderParser::Status::kDone:
+      break;
+  }
+  if (consumed < bytes.size()) downstream_->Unread(bytes.substr(consumed));
+  OnProxyHeader(proxy_header_->header());
+}
+
+void Login::OnProxyHeader(const ProxyHeader& header) {
+  if (header.source.is_set()) record_.peer = header.source.Unmapped();
+  if (header.destination.is_set())
+    record_.local = header.destination.Unmapped();
+  proxy_header_.reset();
+  BeginProtocol();
+}
+
+void Login::BeginProtocol() {
   if (listener_.tls == TlsMode::kImplicit) return BeginTls();
   Greet();
 }
@@ -119,12 +152,15 @@ void Login::Greet() {
 }
 
 void Login::OnData(std::string_view bytes) {
+  if (proxy_header_ != nullptr) return ReadProxyHeader(bytes);
   machine_->Feed(bytes);
   Pump();
 }
 
 void Login::OnEof() {
-  if (in_handshake_) return End("eof", "in the TLS handshake");
+  if (machine_ == nullptr || in_handshake_) {
+    return End("eof", "before the greeting or in the TLS handshake");
+  }
   machine_->FeedEof();
   Pump();
 }
@@ -160,7 +196,7 @@ void Login::WriteOutput() {
 // A client that doesn't read its replies, or pipelines more than is held for
 // it, isn't read from either.
 void Login::RegulateReading() {
-  if (in_handshake_) return;
+  if (machine_ == nullptr || in_handshake_) return;
   if (machine_->input_wanted() &&
       downstream_->queued_bytes() <= kMostUnreadReplyBytes) {
     downstream_->ResumeReading();
@@ -370,7 +406,9 @@ void Login::LogFailure(std::string_view event, const Failure& failure) {
 
 void Login::Shutdown(DownstreamMachine::ShutdownReason reason) {
   wait_.reset();
-  if (in_handshake_) return End("shutdown", "in the TLS handshake");
+  if (machine_ == nullptr || in_handshake_) {
+    return End("shutdown", "before the greeting or in the TLS handshake");
+  }
   record_.detail = reason == DownstreamMachine::ShutdownReason::kTimeout
                        ? "no login in time"
                        : "";

@@ -10,6 +10,7 @@
 #include "lib/directory/directory.h"
 #include "lib/net/network.h"
 #include "lib/protocol/machine.h"
+#include "lib/protocol/proxy_header.h"
 #include "lib/session/session_record.h"
 #include "lib/session/session_settings.h"
 #include "lib/session/upstream_session.h"
@@ -20,7 +21,8 @@ namespace gatehouse {
 // joined. Everything that a login needs (machines, parsers, secrets, timers)
 // lives in here and goes with it.
 //
-// The waits, in order: TLS handshake, the client, the directory, the upstream.
+// The waits, in order: a balancer's PROXY header, TLS handshake, the client,
+// the directory, the upstream.
 // One function answers each; read login.cc from the top.
 class Login : private StreamHandler {
  public:
@@ -60,6 +62,9 @@ class Login : private StreamHandler {
   void OnDrained() override;
   void OnFailure(const Failure& failure) override;
 
+  void ReadProxyHeader(std::string_view bytes);
+  void OnProxyHeader(const ProxyHeader& header);
+  void BeginProtocol();
   void Greet();
   void Pump();
   void WriteOutput();
@@ -95,6 +100,7 @@ class Login : private StreamHandler {
   absl::AnyInvocable<void(Outcome)> done_;
 
   std::unique_ptr<Stream> downstream_;
+  std::unique_ptr<ProxyHeaderParser> proxy_header_;  // while it is awaited
   std::unique_ptr<DownstreamMachine> machine_;  // null before its TLS is up
   bool in_handshake_ = false;
   TlsFacts tls_facts_;

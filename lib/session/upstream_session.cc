@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "lib/protocol/proxy_header.h"
 #include "lib/session/upstream_connector.h"
 
 namespace gatehouse {
@@ -14,6 +15,21 @@ LoginRefusal RefusalFor(const Failure& failure) {
                      ? LoginRefusal::Kind::kContactAdmin
                      : LoginRefusal::Kind::kUnavailable;
   return refusal;
+}
+
+// A probe has no client: the header then says that we speak for ourselves.
+ProxyHeader HeaderFor(const ClientFacts& client) {
+  ProxyHeader header;
+  header.local = !client.client.is_set();
+  header.source = client.client;
+  header.destination = client.proxy;
+  if (client.tls_active) {
+    header.tls = ProxyTls{client.tls.version, client.tls.cipher,
+                          client.tls.client_certificate_verified,
+                          client.tls.client_identity};
+    header.authority = client.tls.server_name;
+  }
+  return header;
 }
 
 // Reads downwards: connect, TLS if implicit, converse, done.
@@ -48,6 +64,9 @@ class UpstreamOpening : public Operation, private StreamHandler {
     stream_->set_handler(this);
     step_ =
         network_.StartTimer(settings_.login_timeout, [this] { OnTimeout(); });
+    if (settings_.forward_client == UpstreamSettings::ForwardClient::kProxyV2) {
+      stream_->Write(EncodeProxyHeader(HeaderFor(options_.client)));
+    }
     if (target_.tls == TlsMode::kImplicit) return BeginTls();
     Converse();
   }

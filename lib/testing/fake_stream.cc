@@ -134,6 +134,12 @@ void FakeStream::ResumeReading() {
   peer_->Schedule();
 }
 
+void FakeStream::Unread(std::string_view bytes) {
+  peer_->events_.push_front(
+      {.kind = FakePeer::Event::Kind::kData, .bytes = std::string(bytes)});
+  peer_->Schedule();
+}
+
 void FakeStream::Write(std::string_view bytes) {
   if (dead_) return;
   GATEHOUSE_CHECK(!peer_->shutdown_wanted_, "written after ShutdownWrite()");

@@ -20,6 +20,7 @@ class FakeStream : public Stream {
   void set_handler(StreamHandler* handler) override { handler_ = handler; }
   void ResumeReading() override;
   void PauseReading() override { paused_ = true; }
+  void Unread(std::string_view bytes) override;
   void Write(std::string_view bytes) override;
   size_t queued_bytes() const override { return peer_->queued_.size(); }
   void ShutdownWrite() override;
