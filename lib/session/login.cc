@@ -380,9 +380,11 @@ void Login::Refuse(LoginRefusal refusal) {
         attempt_began_ + settings_.failure_delay * record_.failed_logins;
     delay = std::max(due - network_.Now(), absl::ZeroDuration());
   }
+  auto answer = [this, refusal = std::move(refusal)] { Answer(refusal); };
   // Even without a delay not at once: the machine is in the middle of Pump().
-  wait_ = network_.StartTimer(
-      delay, [this, refusal = std::move(refusal)] { Answer(refusal); });
+  wait_ = delay == absl::ZeroDuration()
+              ? network_.Defer(std::move(answer))
+              : network_.StartTimer(delay, std::move(answer));
 }
 
 void Login::Answer(const LoginRefusal& refusal) {

@@ -1,0 +1,625 @@
+#include "lib/session/login.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lib/testing/fake_network.h"
+#include "lib/testing/test_tls_contexts.h"
+#include "lib/testing/toy_protocol.h"
+
+namespace gatehouse {
+namespace {
+
+const SocketAddress kClient = *SocketAddress::Parse("192.0.2.7", 5555);
+const SocketAddress kFrontEnd = *SocketAddress::Parse("192.0.2.1", 7);
+const SocketAddress kStore = *SocketAddress::Parse("10.0.0.1", 7);
+
+class RecordingLog : public LogSink {
+ public:
+  void Write(const LogRecord& record) override {
+    for (const auto& [key, value] : record.fields()) {
+      if (const auto* text = std::get_if<std::string>(&value)) {
+        text_ += key + "=" + *text + "\n";
+      }
+    }
+    events_.push_back(record.event());
+  }
+  const std::vector<std::string>& events() const { return events_; }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::vector<std::string> events_;
+  std::string text_;
+};
+
+// Knows alice, whose password is "secret" and whose store is kStore.
+class OneUserDirectory : public Directory {
+ public:
+  enum class Mood { kWell, kDown, kSilent };
+
+  explicit OneUserDirectory(Network& network) : network_(network) {
+    location_.user = "alice";
+    location_.host = Endpoint{"10.0.0.1", 0};
+  }
+
+  std::unique_ptr<Operation> Authenticate(std::string_view name,
+                                          const Secret& secret,
+                                          AuthenticateCallback done) override {
+    ++authentications_;
+    AuthenticateResult result = Denial::kNotFound;
+    if (name == "alice" && secret.Reveal() == "secret") {
+      result = Account{"alice", location_};
+    }
+    if (denial_) result = *denial_;
+    if (mood_ == Mood::kDown) result = Down();
+    return Answer(std::move(result), std::move(done));
+  }
+
+  std::unique_ptr<Operation> Locate(std::string_view name,
+                                    LocateCallback done) override {
+    LocateResult result = Denial::kNotFound;
+    if (name == "alice") result = location_;
+    if (mood_ == Mood::kDown) result = Down();
+    return Answer(std::move(result), std::move(done));
+  }
+
+  Mood mood_ = Mood::kWell;
+  Location location_;
+  std::optional<Denial> denial_;
+  int authentications_ = 0;
+
+ private:
+  static Failure Down() {
+    return {Failure::Side::kDirectory, Failure::Kind::kUnreachable,
+            Failure::Retry::kSafe, "directory down"};
+  }
+
+  template <typename Result, typename Callback>
+  std::unique_ptr<Operation> Answer(Result result, Callback done) {
+    if (mood_ == Mood::kSilent) return nullptr;
+    return network_.Defer(
+        [result = std::move(result), done = std::move(done)]() mutable {
+          done(std::move(result));
+        });
+  }
+
+  Network& network_;
+};
+
+class LoginTest : public testing::Test {
+ protected:
+  LoginTest() : directory_(std::make_shared<OneUserDirectory>(network_)) {
+    settings_.protocol = &ToyProtocol();
+    settings_.host_name = "front.example.com";
+    settings_.plaintext_login = PlaintextLogin::kAlways;
+    settings_.directory = directory_;
+    settings_.upstream.port = 7;
+    settings_.tls_context = TestServerTls();
+    settings_.upstream.tls_context = TestClientTls();
+    listener_.name = "test";
+    network_.ScriptConnect(kStore, FakeNetwork::ConnectScript::kAccept,
+                           [this](FakePeer& peer) {
+                             if (before_greeting_) before_greeting_(peer);
+                             if (store_greets_) peer.Deliver("HELLO\n");
+                           });
+  }
+
+  void Begin() {
+    auto [stream, peer] = network_.NewStream(kClient, kFrontEnd);
+    client_ = peer;
+    if (before_start_) before_start_(*client_);
+    record_.peer = kClient;
+    record_.local = kFrontEnd;
+    record_.id = "s1";
+    record_.began = network_.Now();
+    login_ = std::make_unique<Login>(
+        network_, log_, settings_, listener_, record_, std::move(stream),
+        [this](LoginRefusal::Kind kind) { refusals_.push_back(kind); },
+        [this](Login::Outcome outcome) {
+          outcome_ = std::move(outcome);
+          login_.reset();
+        });
+    login_->Start();
+    network_.RunUntilIdle();
+  }
+
+  void Say(std::string_view line) {
+    client_->Deliver(line);
+    network_.RunUntilIdle();
+  }
+  void StoreSays(std::string_view line) {
+    store().Deliver(line);
+    network_.RunUntilIdle();
+  }
+  FakePeer& store() { return *network_.connected().back(); }
+  bool joined() const {
+    return outcome_ && std::holds_alternative<Login::Joined>(*outcome_);
+  }
+  bool ended() const {
+    return outcome_ && std::holds_alternative<Login::Ended>(*outcome_);
+  }
+  Login::Joined& join() { return std::get<Login::Joined>(*outcome_); }
+
+  FakeNetwork network_;
+  RecordingLog log_;
+  std::shared_ptr<OneUserDirectory> directory_;
+  SessionSettings settings_;
+  ListenerSettings listener_;
+  SessionRecord record_;
+  std::function<void(FakePeer&)> before_greeting_;
+  std::function<void(FakePeer&)> before_start_;
+  bool store_greets_ = true;
+  std::shared_ptr<FakePeer> client_;
+  std::vector<LoginRefusal::Kind> refusals_;
+  std::optional<Login::Outcome> outcome_;
+  std::unique_ptr<Login> login_;
+};
+
+TEST_F(LoginTest, JoinsClientAndStore) {
+  Begin();
+  EXPECT_EQ(client_->TakeSent(), "HELLO\n");
+  Say("LOGIN alice secret\n");
+  EXPECT_EQ(store().TakeSent(), "LOGIN alice secret\n");
+  StoreSays("OK SORT THREAD\n");
+  ASSERT_TRUE(joined());
+  EXPECT_EQ(client_->Sent(), "OK SORT THREAD\n");
+  EXPECT_EQ(record_.user, "alice");
+  EXPECT_EQ(record_.upstream, "10.0.0.1:7");
+  EXPECT_EQ(network_.timers(), 0u);
+}
+
+TEST_F(LoginTest, HandsOnWhatBothSidesSentBehindTheLogin) {
+  Begin();
+  Say("LOGIN alice secret\nSELECT inbox\nFETCH");
+  StoreSays("OK\n* 5 EXISTS\n");
+  ASSERT_TRUE(joined());
+  EXPECT_EQ(join().to_store, "SELECT inbox\nFETCH");
+  EXPECT_EQ(join().to_client, "* 5 EXISTS\n");
+  EXPECT_FALSE(client_->reading());
+  EXPECT_FALSE(store().reading());
+}
+
+TEST_F(LoginTest, GivesTheStoreTheCanonicalNameOnly) {
+  directory_->location_.user = "Alice.Canonical";
+  settings_.authenticate_on_proxy = false;
+  Begin();
+  Say("LOGIN alice secret\n");
+  EXPECT_EQ(store().Sent(), "LOGIN Alice.Canonical secret\n");
+  EXPECT_EQ(record_.user, "Alice.Canonical");
+}
+
+TEST_F(LoginTest, LogsInAsMasterUserWhereConfigured) {
+  settings_.upstream.master_user = "gate";
+  settings_.upstream.master_password = Secret("m4ster");
+  Begin();
+  Say("LOGIN alice secret\n");
+  EXPECT_EQ(store().Sent(), "MASTER gate alice m4ster\n");
+}
+
+TEST_F(LoginTest, HandsTokensThroughWithoutABind) {
+  settings_.token_mechanisms = true;
+  Begin();
+  Say("TOKEN alice t0ken\n");
+  EXPECT_EQ(store().Sent(), "TOKEN alice t0ken\n");
+  EXPECT_EQ(directory_->authentications_, 0);
+}
+
+TEST_F(LoginTest, VerifiesTheNameThatTheDirectoryGave) {
+  directory_->location_.host = Endpoint{"store1.example.com", 0};
+  network_.ScriptResolve("store1.example.com",
+                         std::vector<SocketAddress>{kStore});
+  settings_.upstream.tls = TlsMode::kImplicit;
+  Begin();
+  Say("LOGIN alice secret\n");
+  EXPECT_EQ(store().verify_name(), "store1.example.com");
+  EXPECT_TRUE(store().tls_established());
+  EXPECT_EQ(store().Sent(), "LOGIN alice secret\n");
+}
+
+TEST_F(LoginTest, SendsNoPasswordBeforeTheStoresTls) {
+  settings_.upstream.tls = TlsMode::kStartTls;
+  before_greeting_ = [](FakePeer& peer) {
+    peer.ScriptTls(FakePeer::TlsScript::kFail);
+  };
+  Begin();
+  Say("LOGIN alice secret\n");
+  EXPECT_EQ(store().Sent(), "TLS\n");
+  StoreSays("OK\n");
+  EXPECT_EQ(store().Sent(), "TLS\n");
+  EXPECT_EQ(client_->Sent(), "HELLO\nNO unavailable\n");
+  EXPECT_EQ(network_.asked().size(), 1u) << "no second attempt in plain";
+}
+
+TEST_F(LoginTest, RefusesThePasswordOverPlaintext) {
+  settings_.plaintext_login = PlaintextLogin::kLoopback;
+  Begin();
+  Say("LOGIN alice secret\n");
+  EXPECT_EQ(client_->Sent(), "HELLO\nNO privacy\n");
+  EXPECT_EQ(directory_->authentications_, 0);
+}
+
+TEST_F(LoginTest, StartsTlsAndForgetsWhatCameBefore) {
+  settings_.plaintext_login = PlaintextLogin::kNever;
+  listener_.tls = TlsMode::kStartTls;
+  Begin();
+  Say("TLS\nLOGIN mallory injected\n");
+  EXPECT_TRUE(client_->tls_established());
+  EXPECT_EQ(directory_->authentications_, 0);
+  Say("LOGIN alice secret\n");
+  StoreSays("OK\n");
+  ASSERT_TRUE(joined());
+  EXPECT_EQ(record_.tls, "TLSv1.3");
+}
+
+TEST_F(LoginTest, GreetsAfterImplicitTlsOnly) {
+  listener_.tls = TlsMode::kImplicit;
+  before_start_ = [](FakePeer& client) {
+    client.ScriptTls(FakePeer::TlsScript::kStall);
+  };
+  Begin();
+  EXPECT_EQ(client_->Sent(), "");
+  client_->FinishTls(FakePeer::TlsScript::kSucceed);
+  network_.RunUntilIdle();
+  EXPECT_EQ(client_->Sent(), "HELLO\n");
+}
+
+TEST_F(LoginTest, EndsQuietlyWhenTheClientsHandshakeFails) {
+  listener_.tls = TlsMode::kImplicit;
+  before_start_ = [](FakePeer& client) {
+    client.ScriptTls(FakePeer::TlsScript::kFail);
+  };
+  Begin();
+  EXPECT_TRUE(ended());
+  EXPECT_EQ(record_.end, "tls_failed");
+  EXPECT_EQ(client_->Sent(), "");
+}
+
+TEST_F(LoginTest, AnswersWrongUserAndWrongPasswordAlikeAndAtTheSameTime) {
+  for (const char* line : {"LOGIN alice wrong\n", "LOGIN nobody secret\n"}) {
+    outcome_.reset();
+    record_ = {};
+    Begin();
+    client_->TakeSent();
+    Say(line);
+    network_.Advance(settings_.failure_delay - absl::Milliseconds(1));
+    EXPECT_EQ(client_->Sent(), "") << line;
+    network_.Advance(absl::Milliseconds(1));
+    EXPECT_EQ(client_->Sent(), "NO credentials\n") << line;
+    // The second refusal of a session is twice as late.
+    client_->TakeSent();
+    Say(line);
+    network_.Advance(settings_.failure_delay * 2 - absl::Milliseconds(1));
+    EXPECT_EQ(client_->Sent(), "") << line;
+    network_.Advance(absl::Milliseconds(1));
+    EXPECT_EQ(client_->Sent(), "NO credentials\n") << line;
+    login_.reset();
+  }
+}
+
+TEST_F(LoginTest, EndsAfterTooManyFailedLogins) {
+  settings_.failure_delay = absl::ZeroDuration();
+  Begin();
+  for (int i = 0; i < settings_.limits.failed_logins; ++i) {
+    EXPECT_FALSE(ended());
+    client_->Deliver("LOGIN alice wrong\n");
+    network_.Advance(absl::ZeroDuration());
+  }
+  EXPECT_TRUE(ended());
+  EXPECT_EQ(record_.end, "too_many_failed_logins");
+  EXPECT_EQ(client_->end(), FakePeer::End::kFinished);
+}
+
+TEST_F(LoginTest, NeverCallsAnOutageAWrongPassword) {
+  directory_->mood_ = OneUserDirectory::Mood::kDown;
+  Begin();
+  Say("LOGIN alice secret\n");
+  network_.Advance(absl::ZeroDuration());
+  EXPECT_EQ(client_->Sent(), "HELLO\nNO unavailable\n");
+  EXPECT_EQ(log_.events(), std::vector<std::string>{"directory_failure"});
+  directory_->mood_ = OneUserDirectory::Mood::kWell;
+  Say("LOGIN alice secret\n");
+  StoreSays("OK\n");
+  EXPECT_TRUE(joined()) << "the session goes on when the directory is back";
+}
+
+TEST_F(LoginTest, WordsWhatTheStoreRefusesByWhoseFaultItIs) {
+  const struct {
+    bool checked_here;
+    const char* master_user;
+    const char* store_says;
+    const char* client_hears;
+  } kCases[] = {
+      {true, "", "NO credentials\n", "NO contact_admin\n"},
+      {true, "", "NO authorization\n", "NO contact_admin\n"},
+      {true, "", "NO unavailable\n", "NO unavailable\n"},
+      {true, "", "NO in_use\n", "NO in_use\n"},
+      {true, "gate", "NO credentials\n", "NO contact_admin\n"},
+      {false, "gate", "NO credentials\n", "NO contact_admin\n"},
+      {false, "", "NO credentials\n", "NO credentials\n"},
+      {false, "", "NO unavailable\n", "NO unavailable\n"},
+  };
+  for (const auto& c : kCases) {
+    settings_.authenticate_on_proxy = c.checked_here;
+    settings_.upstream.master_user = c.master_user;
+    outcome_.reset();
+    record_ = {};
+    Begin();
+    client_->TakeSent();
+    Say("LOGIN alice secret\n");
+    StoreSays(c.store_says);
+    network_.Advance(settings_.failure_delay);
+    EXPECT_EQ(client_->Sent(), c.client_hears);
+    EXPECT_EQ(store().end(), FakePeer::End::kFinished);
+    login_.reset();
+  }
+}
+
+TEST_F(LoginTest, SendsUnknownAccountsToTheDefaultUpstream) {
+  settings_.authenticate_on_proxy = false;
+  settings_.default_upstream = Endpoint{"10.0.0.1", 7};
+  Begin();
+  Say("LOGIN nobody secret\n");
+  EXPECT_EQ(store().Sent(), "LOGIN nobody secret\n");
+}
+
+TEST_F(LoginTest, RefusesUnknownAccountsWithoutADefaultUpstream) {
+  settings_.authenticate_on_proxy = false;
+  Begin();
+  Say("LOGIN nobody secret\n");
+  network_.Advance(settings_.failure_delay);
+  EXPECT_EQ(client_->Sent(), "HELLO\nNO credentials\n");
+  EXPECT_TRUE(network_.asked().empty());
+}
+
+TEST_F(LoginTest, ConnectsOnlyWhereTheRulesAllow) {
+  const struct {
+    const char* host;
+    uint16_t port;
+    bool allowed;
+  } kCases[] = {
+      {"10.0.0.1", 0, true},
+      {"10.0.0.1", 7777, false},
+      {"192.0.2.66", 0, false},
+      {"store1.example.com", 0, true},
+      {"evil.example.net", 0, false},
+      {"rebound.example.net", 0, true},  // resolves into the block
+  };
+  settings_.upstream.rules.names = {".example.com"};
+  settings_.upstream.rules.blocks = {*Cidr::Parse("10.0.0.0/8")};
+  settings_.upstream.rules.ports = {7};
+  network_.ScriptResolve("store1.example.com",
+                         std::vector<SocketAddress>{kStore});
+  network_.ScriptResolve(
+      "evil.example.net",
+      std::vector<SocketAddress>{*SocketAddress::Parse("127.0.0.1", 0)});
+  network_.ScriptResolve("rebound.example.net",
+                         std::vector<SocketAddress>{kStore});
+  for (const auto& c : kCases) {
+    directory_->location_.host = Endpoint{c.host, c.port};
+    const size_t before = network_.asked().size();
+    Begin();
+    client_->TakeSent();
+    Say("LOGIN alice secret\n");
+    network_.Advance(absl::ZeroDuration());
+    EXPECT_EQ(network_.asked().size() > before, c.allowed) << c.host;
+    EXPECT_EQ(client_->Sent(), c.allowed ? "" : "NO contact_admin\n") << c.host;
+    login_.reset();
+  }
+}
+
+TEST_F(LoginTest, RefusesALoopToItsOwnListener) {
+  settings_.upstream.rules.own_listeners = {kStore};
+  Begin();
+  Say("LOGIN alice secret\n");
+  network_.Advance(absl::ZeroDuration());
+  EXPECT_EQ(store().Sent(), "");
+  EXPECT_EQ(client_->Sent(), "HELLO\nNO contact_admin\n");
+}
+
+TEST_F(LoginTest, RefusesAForeignAuthorizationIdentityUnasked) {
+  Begin();
+  Say("LOGIN alice secret admin\n");
+  network_.Advance(settings_.failure_delay);
+  EXPECT_EQ(client_->Sent(), "HELLO\nNO authorization\n");
+  EXPECT_EQ(refusals_, std::vector{LoginRefusal::Kind::kAuthorization});
+  EXPECT_EQ(directory_->authentications_, 0);
+}
+
+TEST_F(LoginTest, SaysGoodByeWhenTheLoginTakesTooLong) {
+  Begin();
+  network_.Advance(settings_.login_timeout);
+  EXPECT_EQ(client_->Sent(), "HELLO\nBYE timeout\n");
+  EXPECT_TRUE(ended());
+  EXPECT_EQ(network_.timers(), 0u);
+}
+
+TEST_F(LoginTest, IsNotHeldOpenByClientsThatKeepTalking) {
+  Begin();
+  for (int i = 0; i < 70 && !ended(); ++i) {
+    Say("NOOP\n");
+    network_.Advance(absl::Seconds(1));
+  }
+  EXPECT_TRUE(ended());
+}
+
+TEST_F(LoginTest, SaysGoodByeWhenDraining) {
+  Begin();
+  login_->Shutdown(DownstreamMachine::ShutdownReason::kDraining);
+  EXPECT_EQ(client_->Sent(), "HELLO\nBYE draining\n");
+  EXPECT_TRUE(ended());
+}
+
+TEST_F(LoginTest, StopsReadingAClientThatLeavesItsRepliesUnread) {
+  Begin();
+  client_->set_send_capacity(0);
+  std::string many;
+  for (int i = 0; i < 10000; ++i) many += "NOOP\n";
+  Say(many);
+  EXPECT_FALSE(client_->reading());
+  client_->set_send_capacity(1 << 20);
+  network_.RunUntilIdle();
+  EXPECT_TRUE(client_->reading());
+}
+
+TEST_F(LoginTest, TakesTheClientsAddressFromABalancer) {
+  listener_.proxy_protocol_from = {*Cidr::Parse("192.0.2.0/24")};
+  Begin();
+  EXPECT_EQ(client_->Sent(), "") << "no greeting before the header";
+  Say("PROXY TCP4 198.51.100.9 203.0.113.1 4444 7\r\nQUIT\n");
+  EXPECT_EQ(client_->Sent(), "HELLO\nBYE\n");
+  EXPECT_EQ(record_.peer.ToString(), "198.51.100.9:4444");
+}
+
+TEST_F(LoginTest, RefusesABalancerWithoutHeaderAndAHeaderFromElsewhere) {
+  listener_.proxy_protocol_from = {*Cidr::Parse("192.0.2.0/24")};
+  Begin();
+  Say("LOGIN alice secret\n");
+  EXPECT_TRUE(ended());
+  EXPECT_EQ(record_.end, "violation");
+
+  listener_.proxy_protocol_from = {*Cidr::Parse("198.51.100.0/24")};
+  outcome_.reset();
+  Begin();
+  Say("PROXY TCP4 198.51.100.9 203.0.113.1 4444 7\n");
+  EXPECT_EQ(client_->Sent(), "HELLO\nBAD\n");
+  EXPECT_EQ(record_.peer, kClient);
+}
+
+TEST_F(LoginTest, TellsTheStoreTheClientsAddressByProxyHeader) {
+  settings_.upstream.forward_client = UpstreamSettings::ForwardClient::kProxyV2;
+  Begin();
+  Say("LOGIN alice secret\n");
+  const std::string sent = store().Sent();
+  ProxyHeaderParser parser;
+  size_t consumed = 0;
+  ASSERT_EQ(parser.Feed(sent, consumed), ProxyHeaderParser::Status::kDone);
+  EXPECT_EQ(parser.header().source, kClient);
+  EXPECT_EQ(sent.substr(consumed), "LOGIN alice secret\n");
+}
+
+// --- A fault at every step
+// ----------------------------------------------------
+
+enum class Step {
+  kGreeted,
+  kAuthenticating,
+  kConnecting,
+  kGreeting,
+  kUpstreamTls,
+  kUpstreamLogin
+};
+constexpr Step kSteps[] = {Step::kGreeted,     Step::kAuthenticating,
+                           Step::kConnecting,  Step::kGreeting,
+                           Step::kUpstreamTls, Step::kUpstreamLogin};
+
+// Brings a login to the point where it waits for the step's answer.
+class LoginStepTest : public LoginTest,
+                      public testing::WithParamInterface<Step> {
+ protected:
+  void Reach(Step step) {
+    settings_.upstream.tls = TlsMode::kStartTls;
+    store_greets_ = step > Step::kGreeting;
+    if (step == Step::kUpstreamTls) {
+      before_greeting_ = [](FakePeer& peer) {
+        peer.ScriptTls(FakePeer::TlsScript::kStall);
+      };
+    }
+    if (step == Step::kAuthenticating) {
+      directory_->mood_ = OneUserDirectory::Mood::kSilent;
+    }
+    if (step == Step::kConnecting) {
+      network_.ScriptConnect(kStore, FakeNetwork::ConnectScript::kStall);
+    }
+    Begin();
+    client_->TakeSent();
+    if (step == Step::kGreeted) return;
+    Say("LOGIN alice secret\n");
+    if (step >= Step::kUpstreamTls) StoreSays("OK\n");
+  }
+};
+
+TEST_P(LoginStepTest, EndsWhenTheClientGoesAway) {
+  Reach(GetParam());
+  client_->DeliverEof();
+  network_.RunUntilIdle();
+  EXPECT_TRUE(ended());
+  EXPECT_EQ(record_.end, "eof");
+  EXPECT_EQ(network_.timers(), 0u);
+  for (const auto& peer : network_.connected()) {
+    EXPECT_NE(peer->end(), FakePeer::End::kOpen);
+  }
+}
+
+TEST_P(LoginStepTest, EndsWhenTheClientResets) {
+  Reach(GetParam());
+  client_->DeliverFailure({Failure::Side::kDownstream, Failure::Kind::kReset,
+                           Failure::Retry::kNo, "reset"});
+  network_.RunUntilIdle();
+  EXPECT_TRUE(ended());
+  EXPECT_EQ(record_.end, "reset");
+  EXPECT_EQ(network_.timers(), 0u);
+}
+
+TEST_P(LoginStepTest, EndsByItsDeadlineWhenTheStepStalls) {
+  settings_.upstream.connect_timeout = absl::Hours(1);
+  settings_.upstream.login_timeout = absl::Hours(1);
+  Reach(GetParam());
+  network_.Advance(settings_.login_timeout);
+  EXPECT_TRUE(ended());
+  EXPECT_EQ(client_->Sent(), "BYE timeout\n");
+  EXPECT_EQ(network_.timers(), 0u);
+}
+
+TEST_P(LoginStepTest, SaysGoodByeWhenDrainedInTheMiddle) {
+  Reach(GetParam());
+  login_->Shutdown(DownstreamMachine::ShutdownReason::kDraining);
+  network_.RunUntilIdle();
+  EXPECT_TRUE(ended());
+  EXPECT_EQ(client_->Sent(), "BYE draining\n");
+}
+
+TEST_P(LoginStepTest, LeavesNothingBehindWhenDestroyed) {
+  Reach(GetParam());
+  login_.reset();
+  network_.RunUntilIdle();
+  EXPECT_FALSE(outcome_);
+  EXPECT_EQ(network_.timers(), 0u);
+  EXPECT_EQ(client_->end(), FakePeer::End::kDropped);
+}
+
+TEST_P(LoginStepTest, AnswersUnavailableWhenTheStoreIsCut) {
+  if (GetParam() < Step::kGreeting) {
+    // No store is there to be cut: it refuses the connection instead.
+    network_.ScriptConnect(kStore, FakeNetwork::ConnectScript::kRefuse);
+    Begin();
+    client_->TakeSent();
+    Say("LOGIN alice secret\n");
+  } else {
+    Reach(GetParam());
+    store().DeliverFailure({Failure::Side::kUpstream, Failure::Kind::kReset,
+                            Failure::Retry::kNo, "reset"});
+    network_.RunUntilIdle();
+  }
+  network_.Advance(absl::ZeroDuration());
+  EXPECT_EQ(client_->Sent(), "NO unavailable\n");
+  EXPECT_EQ(log_.events(), std::vector<std::string>{"upstream_failure"});
+  EXPECT_EQ(log_.text().find("secret"), std::string::npos);
+  EXPECT_FALSE(outcome_) << "the session goes on";
+}
+
+TEST_P(LoginStepTest, AnswersUnavailableWhenTheStoreStalls) {
+  if (GetParam() < Step::kConnecting) return Reach(GetParam());
+  Reach(GetParam());
+  network_.Advance(settings_.upstream.connect_timeout +
+                   settings_.upstream.login_timeout);
+  EXPECT_EQ(client_->Sent(), "NO unavailable\n");
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryStep, LoginStepTest, testing::ValuesIn(kSteps));
+
+}  // namespace
+}  // namespace gatehouse

@@ -1,0 +1,113 @@
+#ifndef GATEHOUSE_LIB_SPLICE_SPLICE_H_
+#define GATEHOUSE_LIB_SPLICE_SPLICE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/time/time.h"
+#include "lib/net/network.h"
+#include "lib/net/stream.h"
+
+namespace gatehouse {
+
+struct SpliceOptions {
+  // No byte either way for so long: the session ends.
+  absl::Duration idle_limit = absl::Minutes(31);
+  // What is queued for a side that doesn't read: beyond, the other side isn't
+  // read either. A session holds at most this and one read more, each way.
+  size_t high_watermark_bytes = 128 * 1024;
+  // What an idle client hears; must outlive the splice.
+  std::string_view last_words;
+};
+
+struct SpliceResult {
+  enum class End {
+    kDownstreamClosed,  // whoever sent its FIN first, both having sent one
+    kUpstreamClosed,
+    kDownstreamFailed,
+    kUpstreamFailed,
+    kIdle,
+    kEnded,  // EndWith()
+  };
+  End end = End::kDownstreamClosed;
+  std::string detail;  // of a failure
+  uint64_t bytes_from_downstream = 0;
+  uint64_t bytes_from_upstream = 0;
+};
+
+// Joins two streams until both have ended. Bytes pass through the worker's read
+// buffer; memory is held only for what a side hasn't taken yet. A FIN is handed
+// on as a FIN, and the other direction goes on; an abrupt end (reset, TLS
+// truncation) is handed on as an abrupt end, so that nobody takes half a
+// message for a whole one.
+//
+// Used on its network's thread. Destroying it cuts both connections.
+class Splice {
+ public:
+  using DoneCallback = absl::AnyInvocable<void(const SpliceResult&)>;
+
+  // `done` is called once, after both streams are closed, and may destroy the
+  // splice.
+  Splice(Network& network, std::unique_ptr<Stream> downstream,
+         std::unique_ptr<Stream> upstream, const SpliceOptions& options,
+         DoneCallback done);
+  ~Splice();
+
+  // Begins, with what had been read behind the login on either side.
+  void Start(std::string_view to_downstream, std::string_view to_upstream);
+
+  // Ends the session in a pause of the store's output: waits, a few seconds at
+  // most, until the store has been silent at the end of a line, says `words`
+  // to the client, and closes both. Without such a pause the words are left
+  // out: they would stand in the middle of a message.
+  void EndWith(std::string_view words);
+
+ private:
+  // One stream and the direction that begins at it.
+  class Side final : public StreamHandler {
+   public:
+    Side(Splice& splice, std::unique_ptr<Stream> stream)
+        : splice_(splice), stream_(std::move(stream)) {}
+    void OnData(std::string_view bytes) override;
+    void OnEof() override;
+    void OnDrained() override;
+    void OnFailure(const Failure& failure) override;
+
+    Splice& splice_;
+    std::unique_ptr<Stream> stream_;
+    uint64_t bytes_read_ = 0;
+    bool eof_ = false;
+  };
+
+  Side& Other(const Side& side) {
+    return &side == &downstream_ ? upstream_ : downstream_;
+  }
+  void Forward(Side& from, std::string_view bytes);
+  void OnSideEof(Side& side);
+  void OnSideFailure(Side& side, const Failure& failure);
+  void WatchIdleness(absl::Duration delay);
+  void OnIdleTimer();
+  void AwaitPause();
+  void OnPauseTimer();
+  void Finish(SpliceResult::End end, std::string_view detail);
+
+  Network& network_;
+  const SpliceOptions options_;
+  DoneCallback done_;
+  Side downstream_;
+  Side upstream_;
+  absl::Time last_activity_;
+  std::unique_ptr<Operation> timer_;
+  bool downstream_first_ = false;  // to send its FIN
+  bool at_line_end_ = true;        // of what the client was sent
+  std::string_view words_;         // of EndWith()
+  absl::Time end_deadline_ = absl::InfiniteFuture();
+};
+
+}  // namespace gatehouse
+
+#endif  // GATEHOUSE_LIB_SPLICE_SPLICE_H_

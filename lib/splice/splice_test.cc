@@ -1,0 +1,150 @@
+#include "lib/splice/splice.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+
+#include "lib/testing/fake_network.h"
+
+namespace gatehouse {
+namespace {
+
+class SpliceTest : public testing::Test {
+ protected:
+  SpliceTest() {
+    auto [client_stream, client] = network_.NewStream();
+    auto [store_stream, store] = network_.NewStream();
+    client_ = client;
+    store_ = store;
+    options_.last_words = "* BYE\r\n";
+    splice_ = std::make_unique<Splice>(network_, std::move(client_stream),
+                                       std::move(store_stream), options_,
+                                       [this](const SpliceResult& result) {
+                                         result_ = result;
+                                         splice_.reset();
+                                       });
+  }
+
+  void Start(std::string_view to_client = "", std::string_view to_store = "") {
+    splice_->Start(to_client, to_store);
+    network_.RunUntilIdle();
+  }
+  void ClientSays(std::string_view bytes) {
+    client_->Deliver(bytes);
+    network_.RunUntilIdle();
+  }
+  void StoreSays(std::string_view bytes) {
+    store_->Deliver(bytes);
+    network_.RunUntilIdle();
+  }
+
+  FakeNetwork network_;
+  SpliceOptions options_;
+  std::shared_ptr<FakePeer> client_;
+  std::shared_ptr<FakePeer> store_;
+  std::optional<SpliceResult> result_;
+  std::unique_ptr<Splice> splice_;
+};
+
+TEST_F(SpliceTest, PassesBytesBothWaysLeftoversFirst) {
+  Start("left for client,", "left for store,");
+  StoreSays("more");
+  ClientSays("more");
+  EXPECT_EQ(client_->Sent(), "left for client,more");
+  EXPECT_EQ(store_->Sent(), "left for store,more");
+}
+
+TEST_F(SpliceTest, StopsReadingTheSideWhoseBytesNobodyTakes) {
+  Start();
+  client_->set_send_capacity(0);
+  const std::string chunk(64 * 1024, 'x');
+  int delivered = 0;
+  while (store_->reading()) {
+    ASSERT_LT(delivered, 10) << "memory must stay bounded";
+    StoreSays(chunk);
+    ++delivered;
+  }
+  EXPECT_TRUE(client_->reading()) << "the other direction goes on";
+  client_->set_send_capacity(1 << 30);
+  network_.RunUntilIdle();
+  EXPECT_TRUE(store_->reading());
+  EXPECT_EQ(client_->Sent().size(), delivered * chunk.size());
+}
+
+TEST_F(SpliceTest, HandsAHalfCloseOnAndKeepsTheOtherDirection) {
+  Start();
+  client_->DeliverEof();
+  network_.RunUntilIdle();
+  EXPECT_TRUE(store_->write_shut_down());
+  EXPECT_FALSE(result_);
+  StoreSays("last reply");
+  EXPECT_EQ(client_->Sent(), "last reply");
+  store_->DeliverEof();
+  network_.RunUntilIdle();
+  ASSERT_TRUE(result_);
+  EXPECT_EQ(result_->end, SpliceResult::End::kDownstreamClosed);
+  EXPECT_EQ(result_->bytes_from_upstream, 10u);
+  EXPECT_EQ(client_->end(), FakePeer::End::kFinished);
+  EXPECT_EQ(store_->end(), FakePeer::End::kFinished);
+}
+
+TEST_F(SpliceTest, HandsAnAbruptEndOnAsAnAbruptEnd) {
+  Start();
+  store_->DeliverFailure({Failure::Side::kUpstream, Failure::Kind::kReset,
+                          Failure::Retry::kNo, "cut"});
+  network_.RunUntilIdle();
+  ASSERT_TRUE(result_);
+  EXPECT_EQ(result_->end, SpliceResult::End::kUpstreamFailed);
+  EXPECT_EQ(result_->detail, "cut");
+  EXPECT_EQ(client_->end(), FakePeer::End::kAborted);
+}
+
+TEST_F(SpliceTest, EndsWhenNobodySpeaksForLong) {
+  Start();
+  network_.Advance(options_.idle_limit - absl::Seconds(1));
+  ClientSays("DONE\r\n");
+  network_.Advance(options_.idle_limit - absl::Seconds(1));
+  EXPECT_FALSE(result_) << "a byte begins the wait anew";
+  network_.Advance(absl::Seconds(1));
+  ASSERT_TRUE(result_);
+  EXPECT_EQ(result_->end, SpliceResult::End::kIdle);
+  EXPECT_EQ(client_->Sent(), "* BYE\r\n");
+  EXPECT_EQ(network_.timers(), 0u);
+}
+
+TEST_F(SpliceTest, DoesntWaitLongForASilentHalf) {
+  Start();
+  store_->DeliverEof();
+  network_.RunUntilIdle();
+  network_.Advance(absl::Minutes(3));
+  ASSERT_TRUE(result_);
+  EXPECT_EQ(client_->Sent(), "");
+}
+
+TEST_F(SpliceTest, SaysLastWordsInAPauseOnly) {
+  Start();
+  StoreSays("* 1 FETCH (BODY {100}\r\nhalf a mess");
+  splice_->EndWith("* BYE moved\r\n");
+  network_.Advance(absl::Seconds(1));
+  EXPECT_FALSE(result_) << "in the middle of a message";
+  StoreSays("age)\r\na OK\r\n");
+  network_.Advance(absl::Milliseconds(50));
+  EXPECT_FALSE(result_);
+  network_.Advance(absl::Milliseconds(200));
+  ASSERT_TRUE(result_);
+  EXPECT_EQ(result_->end, SpliceResult::End::kEnded);
+  EXPECT_TRUE(client_->Sent().ends_with("a OK\r\n* BYE moved\r\n"));
+}
+
+TEST_F(SpliceTest, LeavesLastWordsOutWhereNoPauseComes) {
+  Start();
+  StoreSays("half a mess");
+  splice_->EndWith("* BYE moved\r\n");
+  network_.Advance(absl::Seconds(5));
+  ASSERT_TRUE(result_);
+  EXPECT_EQ(client_->Sent(), "half a mess");
+}
+
+}  // namespace
+}  // namespace gatehouse
