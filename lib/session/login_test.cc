@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "lib/testing/fake_network.h"
+#include "lib/testing/one_user_directory.h"
+#include "lib/testing/recording_log.h"
 #include "lib/testing/test_tls_contexts.h"
 #include "lib/testing/toy_protocol.h"
 
@@ -17,78 +19,6 @@ namespace {
 const SocketAddress kClient = *SocketAddress::Parse("192.0.2.7", 5555);
 const SocketAddress kFrontEnd = *SocketAddress::Parse("192.0.2.1", 7);
 const SocketAddress kStore = *SocketAddress::Parse("10.0.0.1", 7);
-
-class RecordingLog : public LogSink {
- public:
-  void Write(const LogRecord& record) override {
-    for (const auto& [key, value] : record.fields()) {
-      if (const auto* text = std::get_if<std::string>(&value)) {
-        text_ += key + "=" + *text + "\n";
-      }
-    }
-    events_.push_back(record.event());
-  }
-  const std::vector<std::string>& events() const { return events_; }
-  const std::string& text() const { return text_; }
-
- private:
-  std::vector<std::string> events_;
-  std::string text_;
-};
-
-// Knows alice, whose password is "secret" and whose store is kStore.
-class OneUserDirectory : public Directory {
- public:
-  enum class Mood { kWell, kDown, kSilent };
-
-  explicit OneUserDirectory(Network& network) : network_(network) {
-    location_.user = "alice";
-    location_.host = Endpoint{"10.0.0.1", 0};
-  }
-
-  std::unique_ptr<Operation> Authenticate(std::string_view name,
-                                          const Secret& secret,
-                                          AuthenticateCallback done) override {
-    ++authentications_;
-    AuthenticateResult result = Denial::kNotFound;
-    if (name == "alice" && secret.Reveal() == "secret") {
-      result = Account{"alice", location_};
-    }
-    if (denial_) result = *denial_;
-    if (mood_ == Mood::kDown) result = Down();
-    return Answer(std::move(result), std::move(done));
-  }
-
-  std::unique_ptr<Operation> Locate(std::string_view name,
-                                    LocateCallback done) override {
-    LocateResult result = Denial::kNotFound;
-    if (name == "alice") result = location_;
-    if (mood_ == Mood::kDown) result = Down();
-    return Answer(std::move(result), std::move(done));
-  }
-
-  Mood mood_ = Mood::kWell;
-  Location location_;
-  std::optional<Denial> denial_;
-  int authentications_ = 0;
-
- private:
-  static Failure Down() {
-    return {Failure::Side::kDirectory, Failure::Kind::kUnreachable,
-            Failure::Retry::kSafe, "directory down"};
-  }
-
-  template <typename Result, typename Callback>
-  std::unique_ptr<Operation> Answer(Result result, Callback done) {
-    if (mood_ == Mood::kSilent) return nullptr;
-    return network_.Defer(
-        [result = std::move(result), done = std::move(done)]() mutable {
-          done(std::move(result));
-        });
-  }
-
-  Network& network_;
-};
 
 class LoginTest : public testing::Test {
  protected:
@@ -184,7 +114,7 @@ TEST_F(LoginTest, HandsOnWhatBothSidesSentBehindTheLogin) {
 }
 
 TEST_F(LoginTest, GivesTheStoreTheCanonicalNameOnly) {
-  directory_->location_.user = "Alice.Canonical";
+  directory_->location.user = "Alice.Canonical";
   settings_.authenticate_on_proxy = false;
   Begin();
   Say("LOGIN alice secret\n");
@@ -205,11 +135,11 @@ TEST_F(LoginTest, HandsTokensThroughWithoutABind) {
   Begin();
   Say("TOKEN alice t0ken\n");
   EXPECT_EQ(store().Sent(), "TOKEN alice t0ken\n");
-  EXPECT_EQ(directory_->authentications_, 0);
+  EXPECT_EQ(directory_->authentications, 0);
 }
 
 TEST_F(LoginTest, VerifiesTheNameThatTheDirectoryGave) {
-  directory_->location_.host = Endpoint{"store1.example.com", 0};
+  directory_->location.host = Endpoint{"store1.example.com", 0};
   network_.ScriptResolve("store1.example.com",
                          std::vector<SocketAddress>{kStore});
   settings_.upstream.tls = TlsMode::kImplicit;
@@ -239,7 +169,7 @@ TEST_F(LoginTest, RefusesThePasswordOverPlaintext) {
   Begin();
   Say("LOGIN alice secret\n");
   EXPECT_EQ(client_->Sent(), "HELLO\nNO privacy\n");
-  EXPECT_EQ(directory_->authentications_, 0);
+  EXPECT_EQ(directory_->authentications, 0);
 }
 
 TEST_F(LoginTest, StartsTlsAndForgetsWhatCameBefore) {
@@ -248,7 +178,7 @@ TEST_F(LoginTest, StartsTlsAndForgetsWhatCameBefore) {
   Begin();
   Say("TLS\nLOGIN mallory injected\n");
   EXPECT_TRUE(client_->tls_established());
-  EXPECT_EQ(directory_->authentications_, 0);
+  EXPECT_EQ(directory_->authentications, 0);
   Say("LOGIN alice secret\n");
   StoreSays("OK\n");
   ASSERT_TRUE(joined());
@@ -314,13 +244,13 @@ TEST_F(LoginTest, EndsAfterTooManyFailedLogins) {
 }
 
 TEST_F(LoginTest, NeverCallsAnOutageAWrongPassword) {
-  directory_->mood_ = OneUserDirectory::Mood::kDown;
+  directory_->mood = OneUserDirectory::Mood::kDown;
   Begin();
   Say("LOGIN alice secret\n");
   network_.Advance(absl::ZeroDuration());
   EXPECT_EQ(client_->Sent(), "HELLO\nNO unavailable\n");
   EXPECT_EQ(log_.events(), std::vector<std::string>{"directory_failure"});
-  directory_->mood_ = OneUserDirectory::Mood::kWell;
+  directory_->mood = OneUserDirectory::Mood::kWell;
   Say("LOGIN alice secret\n");
   StoreSays("OK\n");
   EXPECT_TRUE(joined()) << "the session goes on when the directory is back";
@@ -399,7 +329,7 @@ TEST_F(LoginTest, ConnectsOnlyWhereTheRulesAllow) {
   network_.ScriptResolve("rebound.example.net",
                          std::vector<SocketAddress>{kStore});
   for (const auto& c : kCases) {
-    directory_->location_.host = Endpoint{c.host, c.port};
+    directory_->location.host = Endpoint{c.host, c.port};
     const size_t before = network_.asked().size();
     Begin();
     client_->TakeSent();
@@ -426,7 +356,7 @@ TEST_F(LoginTest, RefusesAForeignAuthorizationIdentityUnasked) {
   network_.Advance(settings_.failure_delay);
   EXPECT_EQ(client_->Sent(), "HELLO\nNO authorization\n");
   EXPECT_EQ(refusals_, std::vector{LoginRefusal::Kind::kAuthorization});
-  EXPECT_EQ(directory_->authentications_, 0);
+  EXPECT_EQ(directory_->authentications, 0);
 }
 
 TEST_F(LoginTest, SaysGoodByeWhenTheLoginTakesTooLong) {
@@ -529,7 +459,7 @@ class LoginStepTest : public LoginTest,
       };
     }
     if (step == Step::kAuthenticating) {
-      directory_->mood_ = OneUserDirectory::Mood::kSilent;
+      directory_->mood = OneUserDirectory::Mood::kSilent;
     }
     if (step == Step::kConnecting) {
       network_.ScriptConnect(kStore, FakeNetwork::ConnectScript::kStall);
