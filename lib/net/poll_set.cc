@@ -1,0 +1,116 @@
+#include "lib/net/poll_set.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "lib/base/check.h"
+
+namespace gatehouse {
+namespace {
+
+// Taken from the kernel at once: enough that a busy worker rarely asks twice.
+constexpr int kEventsAtOnce = 256;
+
+uint64_t Key(int fd, uint32_t generation) {
+  return uint64_t{generation} << 32 | static_cast<uint32_t>(fd);
+}
+
+}  // namespace
+
+PollTarget::~PollTarget() {
+  if (next_ != nullptr) {
+    previous_->next_ = next_;
+    next_->previous_ = previous_;
+  }
+  if (caller_ != nullptr) caller_->called_ = nullptr;
+}
+
+PollSet::PollSet() : epoll_fd_(epoll_create1(EPOLL_CLOEXEC)) {
+  GATEHOUSE_CHECK(epoll_fd_ >= 0, "no epoll set to be had");
+}
+
+PollSet::~PollSet() { close(epoll_fd_); }
+
+bool PollSet::Add(int fd, uint32_t events, PollTarget& target) {
+  if (slots_.size() <= static_cast<size_t>(fd)) slots_.resize(fd + 1);
+  Slot& slot = slots_[fd];
+  epoll_event event = {.events = events,
+                       .data = {.u64 = Key(fd, slot.generation + 1)}};
+  if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) != 0 &&
+      (errno != EEXIST ||
+       epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd, &event) != 0)) {
+    return false;
+  }
+  slot.target = &target;
+  ++slot.generation;
+  return true;
+}
+
+void PollSet::Modify(int fd, uint32_t events) {
+  epoll_event event = {.events = events,
+                       .data = {.u64 = Key(fd, slots_[fd].generation)}};
+  epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd, &event);
+}
+
+void PollSet::ForgetClosing(int fd, const PollTarget& target) {
+  if (slots_[fd].target == &target) slots_[fd].target = nullptr;
+}
+
+void PollSet::Remove(int fd, const PollTarget& target) {
+  if (slots_[fd].target != &target) return;
+  slots_[fd].target = nullptr;
+  epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
+}
+
+void PollSet::InsertBefore(PollTarget& target, PollTarget& position) {
+  target.previous_ = position.previous_;
+  target.next_ = &position;
+  target.previous_->next_ = &target;
+  position.previous_ = &target;
+}
+
+void PollSet::CallAgain(PollTarget& target) {
+  if (target.next_ == nullptr) InsertBefore(target, again_);
+}
+
+template <typename Call>
+void PollSet::Make(PollTarget& target, Call call) {
+  called_ = &target;
+  target.caller_ = this;
+  call(target);
+  if (called_ != nullptr) called_->caller_ = nullptr;
+  called_ = nullptr;
+}
+
+void PollSet::Dispatch() {
+  epoll_event events[kEventsAtOnce];
+  const int count = epoll_wait(epoll_fd_, events, kEventsAtOnce, 0);
+  for (int i = 0; i < count; ++i) {
+    const uint32_t fd = static_cast<uint32_t>(events[i].data.u64);
+    const Slot& slot = slots_[fd];
+    if (slot.target == nullptr ||
+        Key(fd, slot.generation) != events[i].data.u64) {
+      continue;
+    }
+    Make(*slot.target,
+         [&](PollTarget& target) { target.OnEvents(events[i].events); });
+  }
+}
+
+void PollSet::RunAgain() {
+  // A mark in the ring: what is asked for from now on comes behind it.
+  Ring mark;
+  InsertBefore(mark, again_);
+  while (again_.next_ != &mark) {
+    PollTarget& target = *again_.next_;
+    target.previous_->next_ = target.next_;
+    target.next_->previous_ = target.previous_;
+    target.previous_ = target.next_ = nullptr;
+    Make(target, [](PollTarget& called) { called.OnAgain(); });
+  }
+  again_.next_ = mark.next_;
+  mark.next_->previous_ = &again_;
+}
+
+}  // namespace gatehouse

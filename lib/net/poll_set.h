@@ -1,0 +1,97 @@
+#ifndef GATEHOUSE_LIB_NET_POLL_SET_H_
+#define GATEHOUSE_LIB_NET_POLL_SET_H_
+
+#include <cstdint>
+#include <vector>
+
+namespace gatehouse {
+
+// Somebody whom a PollSet calls. May be destroyed in any of the calls.
+class PollTarget {
+ public:
+  PollTarget() = default;
+  PollTarget(const PollTarget&) = delete;
+  PollTarget& operator=(const PollTarget&) = delete;
+
+  // Something happened to the descriptor; EPOLLIN and the like.
+  virtual void OnEvents(uint32_t events) {}
+  // What CallAgain() asked for.
+  virtual void OnAgain() {}
+
+ protected:
+  ~PollTarget();
+
+ private:
+  friend class PollSet;
+  // In the ring of those to call again; null outside it.
+  PollTarget* previous_ = nullptr;
+  PollTarget* next_ = nullptr;
+  class PollSet* caller_ = nullptr;  // while one of the calls is under way
+};
+
+// The descriptors of one loop, in an epoll set of its own that libuv watches
+// as one descriptor.
+//
+// Why not a uv_poll_t each: it takes three system calls to make, two to change
+// its mind, and 160 bytes a descriptor. Here a socket is registered once, edge
+// triggered for both directions, and neither pausing nor a full send buffer
+// costs a system call.
+class PollSet {
+ public:
+  PollSet();
+  ~PollSet();
+  PollSet(const PollSet&) = delete;
+  PollSet& operator=(const PollSet&) = delete;
+
+  int fd() const { return epoll_fd_; }
+
+  // Calls the target when `events` (as for epoll) come; a target that was
+  // there for the same descriptor is replaced. False: errno says why.
+  bool Add(int fd, uint32_t events, PollTarget& target);
+  // Other events for the same target.
+  void Modify(int fd, uint32_t events);
+  // The descriptor's events go to another target from now on.
+  void HandOver(int fd, PollTarget& target) { slots_[fd].target = &target; }
+  // Nothing more for this target; does nothing if it was replaced. The first
+  // leaves the kernel's side to the close() that must follow.
+  void ForgetClosing(int fd, const PollTarget& target);
+  void Remove(int fd, const PollTarget& target);
+
+  // Calls OnAgain() once, when the present call is over.
+  void CallAgain(PollTarget& target);
+  bool again_wanted() const { return again_.next_ != &again_; }
+
+  // Takes what the kernel has to tell and makes the calls, without waiting.
+  void Dispatch();
+  // Makes the calls that CallAgain() asked for before this.
+  void RunAgain();
+
+  // Inside a call: whether the target that is being called still lives.
+  bool alive() const { return called_ != nullptr; }
+
+ private:
+  friend class PollTarget;
+  // What is known of a descriptor. The generation tells an event for a closed
+  // descriptor from one for its successor of the same number.
+  struct Slot {
+    PollTarget* target = nullptr;
+    uint32_t generation = 0;
+  };
+  struct Ring : PollTarget {
+    Ring() { previous_ = next_ = this; }
+    ~Ring() { previous_ = next_ = nullptr; }
+  };
+
+  template <typename Call>
+  void Make(PollTarget& target, Call call);
+  static void InsertBefore(PollTarget& target, PollTarget& position);
+
+  int epoll_fd_;
+  std::vector<Slot> slots_;
+  Ring again_;
+  PollTarget* called_ = nullptr;  // null outside a call
+};
+
+}  // namespace gatehouse
+
+#endif  // GATEHOUSE_LIB_NET_POLL_SET_H_

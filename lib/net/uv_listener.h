@@ -1,0 +1,36 @@
+#ifndef GATEHOUSE_LIB_NET_UV_LISTENER_H_
+#define GATEHOUSE_LIB_NET_UV_LISTENER_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "lib/net/event_loop.h"
+
+namespace gatehouse {
+
+// Accepts connections in batches. Without descriptors left it pauses: clients
+// wait in the backlog, and those who are in are served.
+class UvListener final : public Listener, private PollTarget {
+ public:
+  static absl::StatusOr<std::unique_ptr<Listener>> Open(
+      EventLoop* loop, const SocketAddress& address,
+      const ListenOptions& options, Network::AcceptCallback on_accept);
+  ~UvListener() override;
+
+  SocketAddress local() const override;
+
+ private:
+  UvListener(EventLoop* loop, int fd, Network::AcceptCallback on_accept);
+  void OnEvents(uint32_t events) override;
+  void Pause();
+
+  EventLoop* loop_;
+  int fd_;
+  // Shared with the call under way, in which the listener may go.
+  std::shared_ptr<Network::AcceptCallback> on_accept_;
+  std::unique_ptr<Operation> pause_;
+};
+
+}  // namespace gatehouse
+
+#endif  // GATEHOUSE_LIB_NET_UV_LISTENER_H_

@@ -1,0 +1,98 @@
+#ifndef GATEHOUSE_LIB_NET_UV_STREAM_H_
+#define GATEHOUSE_LIB_NET_UV_STREAM_H_
+
+#include <sys/epoll.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "lib/base/byte_queue.h"
+#include "lib/base/failure.h"
+#include "lib/net/event_loop.h"
+#include "lib/net/stream.h"
+
+namespace gatehouse {
+
+// A connected socket. An idle one is this object and the kernel's side.
+//
+// Data moves when an event or CallAgain() comes, never inside a call by the
+// user; a call only writes what the kernel takes at once and remembers the
+// rest. Events are edge triggered: `readable_` remembers the edge.
+class UvStream final : public Stream, private PollTarget {
+ public:
+  static constexpr uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+
+  // For a connected socket that no set watches yet. Null, and the socket
+  // closed, where it can't be watched.
+  static std::unique_ptr<UvStream> Open(EventLoop* loop, int fd,
+                                        Failure::Side side);
+  // For one that is watched with kEvents and had these events.
+  static std::unique_ptr<UvStream> Adopt(EventLoop* loop, int fd,
+                                         Failure::Side side, uint32_t events);
+  ~UvStream() override;
+
+  void set_handler(StreamHandler* handler) override { handler_ = handler; }
+  void ResumeReading() override;
+  void PauseReading() override { paused_ = true; }
+  void Write(std::string_view bytes) override;
+  size_t queued_bytes() const override { return unsent_.size(); }
+  void ShutdownWrite() override;
+  void Abort() override;
+  void StartServerTls(const TlsServerContext& context) override;
+  void StartClientTls(const TlsClientContext& context,
+                      std::string_view verify_name) override;
+  std::unique_ptr<TlsSession> tls_session() const override;
+  SocketAddress peer() const override;
+  SocketAddress local() const override;
+
+ private:
+  UvStream(EventLoop* loop, int fd, Failure::Side side);
+
+  void OnEvents(uint32_t events) override;
+  void OnAgain() override;
+  void FinishAndDelete() override;
+
+  bool dead() const { return fd_ < 0; }
+  bool wants_data() const {
+    return !dead() && !paused_ && !eof_ && handler_ != nullptr;
+  }
+
+  // Those that call the handler give false when the stream has gone in it.
+  bool Read();
+  bool ReadOnce();
+  bool Deliver(std::string_view bytes);
+  bool DeliverEof();
+  bool Flush();
+  bool Fail(int error);
+  bool Report(Failure failure);
+
+  void Send(std::string_view bytes);
+  void SendFin();
+  void Close();
+  void ScheduleError(int error);
+
+  void ContinueFinishing();
+  void DrainInput();
+  void LingerFor(absl::Duration limit);
+
+  EventLoop* loop_;
+  StreamHandler* handler_ = nullptr;
+  ByteQueue unsent_;
+  std::unique_ptr<Operation> linger_;  // the limit of finishing
+  int fd_;                             // -1: dead
+  int error_ = 0;                      // to be reported
+  Failure::Side side_;
+  bool paused_ : 1 = true;
+  bool readable_ : 1 = false;  // there may be something to read
+  bool hung_up_ : 1 = false;   // a FIN is, or follows, what can be read
+  bool eof_ : 1 = false;       // the handler has heard OnEof()
+  bool fin_wanted_ : 1 = false;
+  bool fin_sent_ : 1 = false;
+  bool finishing_ : 1 = false;  // given away: nobody but us owns this
+};
+
+}  // namespace gatehouse
+
+#endif  // GATEHOUSE_LIB_NET_UV_STREAM_H_
