@@ -116,7 +116,17 @@ bool UvStream::Read() {
   return true;
 }
 
+void UvStream::Unread(std::string_view bytes) {
+  unread_ = std::make_unique<std::string>(bytes);
+  readable_ = true;
+  loop_->CallAgain(*this);
+}
+
 bool UvStream::ReadOnce() {
+  if (unread_ != nullptr) {
+    const std::unique_ptr<std::string> bytes = std::move(unread_);
+    return Deliver(*bytes);
+  }
   char* buffer = loop_->read_buffer();
   const ssize_t count = recv(fd_, buffer, EventLoop::kReadBufferBytes, 0);
   if (count < 0) {

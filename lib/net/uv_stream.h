@@ -36,6 +36,7 @@ class UvStream final : public Stream, private PollTarget {
   void set_handler(StreamHandler* handler) override { handler_ = handler; }
   void ResumeReading() override;
   void PauseReading() override { paused_ = true; }
+  void Unread(std::string_view bytes) override;
   void Write(std::string_view bytes) override;
   size_t queued_bytes() const override { return unsent_.size(); }
   void ShutdownWrite() override;
@@ -80,9 +81,10 @@ class UvStream final : public Stream, private PollTarget {
   EventLoop* loop_;
   StreamHandler* handler_ = nullptr;
   ByteQueue unsent_;
-  std::unique_ptr<Operation> linger_;  // the limit of finishing
-  int fd_;                             // -1: dead
-  int error_ = 0;                      // to be reported
+  std::unique_ptr<std::string> unread_;  // Unread(), until it is read again
+  std::unique_ptr<Operation> linger_;    // the limit of finishing
+  int fd_;                               // -1: dead
+  int error_ = 0;                        // to be reported
   Failure::Side side_;
   bool paused_ : 1 = true;
   bool readable_ : 1 = false;  // there may be something to read
