@@ -60,6 +60,8 @@ struct LoginAttempt {
   std::string authorization_id;
   // The password, or for kToken the decoded initial client response.
   Secret secret;
+  // POP3: the client has said UTF8 (RFC 6856), the upstream must hear it too.
+  bool utf8 = false;
 };
 
 // Why a login was refused, in the protocols' common terms; each downstream

@@ -127,6 +127,7 @@ struct UpstreamLogin {
   std::string master_user;
   std::string token_mechanism;
   Secret secret;
+  bool utf8 = false;  // as in LoginAttempt
 };
 
 // Who the client is, for upstreams that are told so.

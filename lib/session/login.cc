@@ -292,6 +292,7 @@ UpstreamOptions Login::OptionsFor(const Location& location) {
   const UpstreamSettings& upstream = settings_.upstream;
   UpstreamOptions options;
   options.login.user = record_.user = location.user;
+  options.login.utf8 = attempt_.utf8;
   if (attempt_.credentials == Credentials::kToken) {
     options.login.method = UpstreamLogin::Method::kToken;
     options.login.token_mechanism = attempt_.mechanism;
