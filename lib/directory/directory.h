@@ -28,6 +28,9 @@ struct Location {
   std::optional<bool> implicit_tls;
   // SMTP: the envelope recipient to use instead (mailRoutingAddress).
   std::string routing_address;
+  // The mailbox is on its way to another host: whoever wants in waits. Such an
+  // answer mustn't be cached.
+  bool moving = false;
   // All addresses of the account: what an authenticated sender may use.
   std::vector<std::string> addresses;
 };
@@ -69,6 +72,13 @@ class Directory {
   // Where the account or address `name` lives. For a whole domain: "@domain".
   virtual std::unique_ptr<Operation> Locate(std::string_view name,
                                             LocateCallback done) = 0;
+
+  // Hears of accounts that are seen at another host than before, by a cache
+  // refresh or the live map; sessions at the old host are to be ended. A
+  // directory that remembers nothing never calls it.
+  using MoveObserver =
+      absl::AnyInvocable<void(std::string_view user, const Endpoint& host)>;
+  virtual void set_move_observer(MoveObserver observer) {}
 };
 
 }  // namespace gatehouse

@@ -9,6 +9,9 @@ namespace {
 // Replies that a client leaves unread; beyond, its commands aren't read either.
 constexpr size_t kMostUnreadReplyBytes = 16384;
 
+// How often a mailbox on its way is looked for.
+constexpr absl::Duration kMovePoll = absl::Milliseconds(250);
+
 std::string_view EndName(Closed::Reason reason) {
   switch (reason) {
     case Closed::Reason::kLogout:
@@ -265,9 +268,19 @@ void Login::OnLocated(LocateResult result) {
   OpenUpstream(std::get<Location>(result));
 }
 
+void Login::AwaitMove() {
+  if (network_.Now() - attempt_began_ >= settings_.move_hold) {
+    return OnDirectoryFailure({Failure::Side::kDirectory,
+                               Failure::Kind::kTimeout, Failure::Retry::kSafe,
+                               "the mailbox is still being moved"});
+  }
+  wait_ = network_.StartTimer(kMovePoll, [this] { Locate(attempt_.user); });
+}
+
 // --- The upstream ------------------------------------------------------------
 
 void Login::OpenUpstream(const Location& location) {
+  if (location.moving) return AwaitMove();
   UpstreamTarget target;
   target.tls = settings_.upstream.tls;
   if (location.host) {

@@ -77,6 +77,7 @@ class Login : private StreamHandler {
   void OnAuthenticated(AuthenticateResult result);
   void OnLocated(LocateResult result);
   void OpenUpstream(const Location& location);
+  void AwaitMove();
   void OnUpstream(UpstreamOutcome outcome);
   void Join(UpstreamSession upstream);
 

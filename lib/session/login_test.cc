@@ -305,6 +305,25 @@ TEST_F(LoginTest, RefusesUnknownAccountsWithoutADefaultUpstream) {
   EXPECT_TRUE(network_.asked().empty());
 }
 
+TEST_F(LoginTest, WaitsForAMailboxThatIsBeingMoved) {
+  directory_->location.moving = true;
+  Begin();
+  Say("LOGIN alice secret\n");
+  network_.Advance(absl::Seconds(5));
+  EXPECT_TRUE(network_.asked().empty());
+  directory_->location.moving = false;
+  network_.Advance(absl::Seconds(1));
+  EXPECT_EQ(store().Sent(), "LOGIN alice secret\n");
+}
+
+TEST_F(LoginTest, DoesntWaitForAMoveForEver) {
+  directory_->location.moving = true;
+  Begin();
+  Say("LOGIN alice secret\n");
+  network_.Advance(settings_.move_hold + absl::Seconds(1));
+  EXPECT_EQ(client_->Sent(), "HELLO\nNO unavailable\n");
+}
+
 TEST_F(LoginTest, ConnectsOnlyWhereTheRulesAllow) {
   const struct {
     const char* host;

@@ -76,6 +76,9 @@ struct SessionSettings {
   // The upstream where the directory has no answer (mappingHost:mappingPort).
   std::optional<Endpoint> default_upstream;
 
+  // How long a login waits for a mailbox that is being moved.
+  absl::Duration move_hold = absl::Seconds(30);
+
   UpstreamSettings upstream;
 
   bool token_mechanisms = false;  // OAUTHBEARER and XOAUTH2 are announced
