@@ -164,6 +164,7 @@ std::string Describe(const LoginAttempt& attempt) {
   }
   if (attempt.credentials == Credentials::kToken) text += " token";
   if (attempt.credentials == Credentials::kExternal) text += " external";
+  if (attempt.utf8) text += " utf8";
   return text;
 }
 
@@ -293,6 +294,7 @@ Setters UpstreamSetters(UpstreamOptions& to) {
       {"line_bytes", SetNumber(to.line_bytes)},
       {"preface_bytes", SetNumber(to.preface_bytes)},
       {"login", [&](std::string_view text) { to.login = Login(text); }},
+      {"utf8", SetFlag(to.login.utf8)},
   };
 }
 

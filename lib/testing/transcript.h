@@ -30,8 +30,8 @@ namespace gatehouse {
 //   state NAME                    StateName(), now
 //   input_wanted yes|no           now
 //   StartTls
-//   LoginAttempt MECHANISM user=U secret=S      [ authzid=A][ token|external]
-//   Closed REASON                 logout eof too_many_errors
+//   LoginAttempt MECHANISM user=U secret=S      [ authzid=A][ token|external][
+//   utf8] Closed REASON                 logout eof too_many_errors
 //                                 too_many_failed_logins limit violation
 //                                 shutdown
 //   Ready CAPABILITY | CAPABILITY …             [ preface=TEXT]
