@@ -1,0 +1,96 @@
+#include "lib/directory/static_directory.h"
+
+#include <crypt.h>
+#include <string.h>
+
+#include <string>
+#include <utility>
+
+namespace gatehouse {
+namespace {
+
+// What a password is compared with where there is none to compare with: it
+// costs the same, and matches nothing (SHA-512 crypt of a random string that
+// was thrown away).
+constexpr char kNobodysHash[] =
+    "$6$gatehouse.nobody$"
+    "5l5LJo87/6Zq50Mg1ZTyMqN1zj3cxmDbmRSxZl9qaw/z7tMAyo//PjA.huyT"
+    "OLB5HzPxep1G6t52Ydr.rh.Uw/";
+
+// An empty password, or one with NUL in it, never reaches a check: crypt(3)
+// would see only what stands before the NUL.
+bool IsCheckable(const Secret& secret) {
+  return !secret.empty() &&
+         secret.Reveal().find('\0') == std::string_view::npos;
+}
+
+bool EqualInConstantTime(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  unsigned char difference = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    difference |= static_cast<unsigned char>(a[i] ^ b[i]);
+  }
+  return difference == 0;
+}
+
+bool Matches(const Secret& secret, const std::string& hash) {
+  std::string password(secret.Reveal());
+  crypt_data data{};
+  const char* result = crypt_r(password.c_str(), hash.c_str(), &data);
+  const bool matches = result != nullptr && EqualInConstantTime(result, hash);
+  WipeString(password);
+  explicit_bzero(&data, sizeof(data));
+  return matches;
+}
+
+// What travels to the other thread and back.
+struct Check {
+  Secret secret;
+  std::string hash;
+  bool matches = false;
+};
+
+}  // namespace
+
+StaticDirectory::StaticDirectory(Network& network,
+                                 std::shared_ptr<const LocalMap> map)
+    : network_(network), map_(std::move(map)) {}
+
+std::unique_ptr<Operation> StaticDirectory::Authenticate(
+    std::string_view name, const Secret& secret, AuthenticateCallback done) {
+  if (!IsCheckable(secret)) {
+    return network_.Defer(
+        [done = std::move(done)]() mutable { done(Denial::kNotFound); });
+  }
+  const LocalMap::Entry* entry = map_->FindExact(name);
+  const bool known = entry != nullptr && !entry->password_hash.empty();
+  auto check = std::make_shared<Check>();
+  check->secret = secret.Clone();
+  check->hash = known ? entry->password_hash : kNobodysHash;
+  auto work = [check] { check->matches = Matches(check->secret, check->hash); };
+  // The entry lives as long as the map, which the callback holds.
+  auto answer = [check, known, entry, map = map_,
+                 done = std::move(done)]() mutable {
+    if (!known || !check->matches) return done(Denial::kNotFound);
+    done(Account{entry->location.user, entry->location});
+  };
+  return network_.RunOffLoop(std::move(work), std::move(answer));
+}
+
+std::unique_ptr<Operation> StaticDirectory::Locate(std::string_view name,
+                                                   LocateCallback done) {
+  const LocalMap::Entry* entry = map_->Find(name);
+  LocateResult result = Denial::kNotFound;
+  if (entry != nullptr) {
+    Location location = entry->location;
+    // The entry of a whole domain names no user of its own.
+    if (location.user.empty()) location.user = std::string(name);
+    result = std::move(location);
+  }
+  return network_.Defer(
+      [result = std::move(result), done = std::move(done)]() mutable {
+        done(std::move(result));
+      });
+}
+
+}  // namespace gatehouse
