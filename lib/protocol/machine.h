@@ -1,6 +1,9 @@
 #ifndef GATEHOUSE_LIB_PROTOCOL_MACHINE_H_
 #define GATEHOUSE_LIB_PROTOCOL_MACHINE_H_
 
+#include <strings.h>
+
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -168,14 +171,29 @@ class UpstreamMachine : public Machine {
 class Protocol {
  public:
   virtual ~Protocol() = default;
-  virtual std::string_view name() const = 0;  // "imap": in logs and as ALPN id
-  virtual uint16_t port() const = 0;          // IANA: 143
+  virtual std::string_view name() const = 0;  // "imap": in logs
+  virtual std::string_view alpn() const { return name(); }
+  virtual uint16_t port() const = 0;               // IANA: 143
   virtual uint16_t implicit_tls_port() const = 0;  // 993
   // The least idle limit after login that the protocol's RFC allows, seconds.
   virtual int least_idle_seconds() const = 0;
   // What a client hears after its login when the proxy must end the session
   // ("* BYE …\r\n"); empty where nothing may be said unasked.
   virtual std::string_view last_words() const { return {}; }
+  // What both of two lists of UpstreamReady::capabilities promise: by default
+  // the entries that stand in both, in whatever case.
+  virtual std::vector<std::string> CommonCapabilities(
+      const std::vector<std::string>& a,
+      const std::vector<std::string>& b) const {
+    std::vector<std::string> common;
+    for (const std::string& entry : a) {
+      const auto is_entry = [&](const std::string& other) {
+        return strcasecmp(entry.c_str(), other.c_str()) == 0;
+      };
+      if (std::any_of(b.begin(), b.end(), is_entry)) common.push_back(entry);
+    }
+    return common;
+  }
   virtual std::unique_ptr<DownstreamMachine> NewDownstream(
       DownstreamOptions options) const = 0;
   virtual std::unique_ptr<UpstreamMachine> NewUpstream(
