@@ -1,0 +1,232 @@
+#include "lib/directory/ldap_filter.h"
+
+#include <optional>
+#include <utility>
+
+namespace gatehouse {
+namespace {
+
+// Deeper filters are nobody's, and a parser that calls itself needs an end.
+constexpr int kMaxFilterDepth = 64;
+
+bool IsLetterOrDigit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         (c >= '0' && c <= '9');
+}
+
+bool IsPlainInValue(char c) {
+  return IsLetterOrDigit(c) ||
+         std::string_view("@.-_+=").find(c) != std::string_view::npos;
+}
+
+bool IsPlainInAttribute(char c) {
+  return IsLetterOrDigit(c) || c == '-' || c == ';' || c == '.' || c == ':';
+}
+
+int HexDigit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+class FilterParser {
+ public:
+  explicit FilterParser(std::string_view text) : text_(text) {}
+
+  absl::StatusOr<std::vector<FilterItem>> Parse() {
+    ParseOne(0);
+    if (!error_ && position_ != text_.size()) Fail("nothing more");
+    if (error_) return absl::InvalidArgumentError(*error_);
+    return std::move(items_);
+  }
+
+ private:
+  char Peek() const {
+    return position_ < text_.size() ? text_[position_] : '\0';
+  }
+  bool AtEnd() const { return position_ >= text_.size(); }
+
+  void Fail(std::string_view expected) {
+    if (error_) return;
+    error_ = "position " + std::to_string(position_ + 1) + ": expected ";
+    error_->append(expected);
+  }
+
+  void Expect(char c) {
+    if (error_) return;
+    if (AtEnd() || Peek() != c) return Fail(std::string{'"', c, '"'});
+    ++position_;
+  }
+
+  void ParseOne(int depth) {
+    if (depth > kMaxFilterDepth) return Fail("a filter that isn't so deep");
+    Expect('(');
+    if (error_) return;
+    switch (Peek()) {
+      case '&':
+      case '|':
+        ++position_;
+        // RFC 4526: an empty set is "true" or "false".
+        while (!error_ && Peek() == '(') ParseOne(depth + 1);
+        break;
+      case '!':
+        ++position_;
+        ParseOne(depth + 1);
+        break;
+      default:
+        ParseItem();
+    }
+    Expect(')');
+  }
+
+  void ParseItem() {
+    FilterItem item;
+    while (!AtEnd() && IsPlainInAttribute(Peek())) {
+      item.attribute += text_[position_++];
+    }
+    ParseComparison(item);
+    if (item.attribute.empty()) Fail("an attribute");
+    ParseValue(item);
+    items_.push_back(std::move(item));
+  }
+
+  void ParseComparison(FilterItem& item) {
+    if (item.attribute.ends_with(':')) {
+      item.attribute.pop_back();
+      item.comparison = ":";
+    } else if (Peek() == '~' || Peek() == '>' || Peek() == '<') {
+      item.comparison = std::string(1, text_[position_++]);
+    }
+    item.comparison += '=';
+    Expect('=');
+  }
+
+  void ParseValue(FilterItem& item) {
+    while (!error_ && !AtEnd() && Peek() != ')') {
+      const char c = Peek();
+      if (c == '(' || c == '\0') return Fail("a quoted character");
+      if (c == '\\') {
+        ParseEscape(item.value);
+      } else {
+        item.has_wildcard |= c == '*';
+        item.value += c;
+        ++position_;
+      }
+    }
+  }
+
+  void ParseEscape(std::string& value) {
+    const int high =
+        position_ + 1 < text_.size() ? HexDigit(text_[position_ + 1]) : -1;
+    const int low =
+        position_ + 2 < text_.size() ? HexDigit(text_[position_ + 2]) : -1;
+    if (high < 0 || low < 0) return Fail("two hexadecimal digits after \"\\\"");
+    value += static_cast<char>(high * 16 + low);
+    position_ += 3;
+  }
+
+  std::string_view text_;
+  size_t position_ = 0;
+  std::optional<std::string> error_;
+  std::vector<FilterItem> items_;
+};
+
+std::string Raw(std::string_view value) { return std::string(value); }
+
+// Fills the holes of `text`, each value made safe by `make_safe`.
+std::string FillHoles(std::string_view text, const LoginName& name,
+                      std::string (*make_safe)(std::string_view)) {
+  std::string filled;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%' || i + 1 == text.size()) {
+      filled += text[i];
+      continue;
+    }
+    switch (text[++i]) {
+      case 'e':
+        filled += make_safe(name.Whole());
+        break;
+      case 'u':
+        filled += make_safe(name.local);
+        break;
+      case 'd':
+        filled += make_safe(name.domain);
+        break;
+      default:
+        filled += '%';
+    }
+  }
+  return filled;
+}
+
+// Whether there is a hole, or the error of a bad one.
+absl::StatusOr<bool> HasHole(std::string_view text) {
+  bool found = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') continue;
+    const char letter = i + 1 < text.size() ? text[i + 1] : '\0';
+    if (letter != 'e' && letter != 'u' && letter != 'd' && letter != '%') {
+      return absl::InvalidArgumentError(
+          "position " + std::to_string(i + 1) +
+          ": expected %e, %u, %d or %% where there is a \"%\"");
+    }
+    found |= letter != '%';
+    ++i;
+  }
+  return found;
+}
+
+}  // namespace
+
+std::string QuoteFilterValue(std::string_view value) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string quoted;
+  quoted.reserve(value.size());
+  for (char c : value) {
+    if (IsPlainInValue(c)) {
+      quoted += c;
+      continue;
+    }
+    const auto octet = static_cast<unsigned char>(c);
+    quoted += '\\';
+    quoted += kDigits[octet >> 4];
+    quoted += kDigits[octet & 15];
+  }
+  return quoted;
+}
+
+absl::StatusOr<std::vector<FilterItem>> ParseFilter(std::string_view filter) {
+  return FilterParser(filter).Parse();
+}
+
+absl::StatusOr<FilterTemplate> FilterTemplate::Create(std::string_view text) {
+  auto holes = HasHole(text);
+  if (!holes.ok()) return holes.status();
+  auto items = ParseFilter(text);
+  if (!items.ok()) return items.status();
+
+  FilterTemplate made;
+  made.text_ = text;
+  for (const FilterItem& item : *items) {
+    const auto has_hole = HasHole(item.value);
+    if (!has_hole.ok()) return has_hole.status();
+    if (!*has_hole || item.comparison != "=" || item.has_wildcard) continue;
+    made.name_attribute_ = item.attribute;
+    made.name_value_ = item.value;
+    return made;
+  }
+  return absl::InvalidArgumentError(
+      "no attribute is compared with %e, %u or %d: every name would find the "
+      "same entry");
+}
+
+std::string FilterTemplate::Fill(const LoginName& name) const {
+  return FillHoles(text_, name, QuoteFilterValue);
+}
+
+std::string FilterTemplate::NameValue(const LoginName& name) const {
+  return FillHoles(name_value_, name, Raw);
+}
+
+}  // namespace gatehouse

@@ -1,0 +1,61 @@
+#ifndef GATEHOUSE_LIB_DIRECTORY_LDAP_FILTER_H_
+#define GATEHOUSE_LIB_DIRECTORY_LDAP_FILTER_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "lib/directory/login_name.h"
+
+namespace gatehouse {
+
+// An assertion value so written that a filter takes it for nothing but itself
+// (RFC 4515 §3): every octet but letters, digits and "@.-_+=" as "\xx".
+// Harmless ones are left so that slapd's log stays readable.
+std::string QuoteFilterValue(std::string_view value);
+
+// One "(attribute=value)" of a filter, the value without its quoting.
+struct FilterItem {
+  std::string attribute;   // as written, with options and matching rule
+  std::string comparison;  // "=", "~=", ">=", "<=", ":="
+  std::string value;
+  bool has_wildcard = false;  // an unquoted "*"
+  friend bool operator==(const FilterItem&, const FilterItem&) = default;
+};
+
+// The items of a filter in their order; the error names the position, counted
+// from 1, of what RFC 4515 doesn't allow.
+absl::StatusOr<std::vector<FilterItem>> ParseFilter(std::string_view filter);
+
+// A filter with holes for a name: %e the whole name, %u its local part, %d its
+// domain, %% a percent sign. Immutable, so safe for any number of threads.
+class FilterTemplate {
+ public:
+  // An error for what ParseFilter() refuses, for an unknown %-letter, and for a
+  // template that doesn't depend on the name at all.
+  static absl::StatusOr<FilterTemplate> Create(std::string_view text);
+
+  // The filter for this name: quoted, so that no name changes its shape.
+  std::string Fill(const LoginName& name) const;
+
+  // The first attribute that is compared with a part of the name, and the
+  // value it is compared with: an entry's own spelling of the name stands
+  // there.
+  const std::string& name_attribute() const { return name_attribute_; }
+  std::string NameValue(const LoginName& name) const;
+
+  const std::string& text() const { return text_; }
+
+ private:
+  FilterTemplate() = default;
+
+  std::string text_;
+  std::string name_attribute_;
+  std::string name_value_;  // with its holes
+};
+
+}  // namespace gatehouse
+
+#endif  // GATEHOUSE_LIB_DIRECTORY_LDAP_FILTER_H_

@@ -1,0 +1,58 @@
+#ifndef GATEHOUSE_LIB_DIRECTORY_LOGIN_NAME_H_
+#define GATEHOUSE_LIB_DIRECTORY_LOGIN_NAME_H_
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace gatehouse {
+
+// RFC 5321 §4.5.3.1: 64 octets of local part, "@", 255 of domain. What is
+// longer can be nobody's name, and isn't sent to a directory.
+inline constexpr size_t kMaxLoginNameBytes = 320;
+
+// A name as the directory is asked for it: normalised, in two parts.
+struct LoginName {
+  std::string local;
+  std::string domain;  // A-labels in lower case; empty for a bare name
+
+  // "local@domain", "@domain" or "local".
+  std::string Whole() const;
+  friend bool operator==(const LoginName&, const LoginName&) = default;
+};
+
+struct LoginNameRules {
+  // Put behind a bare login name; empty: bare names stay bare.
+  std::string default_domain;
+  // Local parts are case-sensitive by RFC 5321 §2.4 and in practice never are;
+  // a directory's matching rule usually decides. For maps that match exactly.
+  bool lower_case_local = false;
+};
+
+enum class NameUse {
+  kLogin,    // what a client logs in with
+  kAddress,  // an envelope address, or "@domain" for a whole domain
+};
+
+// Splits and normalises what a client sent. Nothing where it can't be a name:
+//  - empty, longer than kMaxLoginNameBytes, or not UTF-8;
+//  - more than one "@", an empty domain, an empty local part (but for "@domain"
+//    as kAddress);
+//  - a character that RFC 8264's IdentifierClass (§4.2) disallows in the local
+//    part: controls, spaces, soft hyphens and other invisible ones, symbols;
+//    or one that is allowed in certain surroundings only (CONTEXTJ, CONTEXTO);
+//  - "*" in a login: other servers split "user*master" there, so it must not
+//    reach an upstream with a replayed login;
+//  - a domain that isn't LDH labels after IDNA2008 (UTS 46, non-transitional),
+//    or ends in a dot.
+// The local part is brought to RFC 8265's UsernameCasePreserved form (§3.4):
+// full-width letters become plain ones, then NFC; with lower_case_local to
+// UsernameCaseMapped (§3.3). So two spellings of one name ask for one entry.
+std::optional<LoginName> ParseLoginName(std::string_view text,
+                                        const LoginNameRules& rules,
+                                        NameUse use = NameUse::kLogin);
+
+}  // namespace gatehouse
+
+#endif  // GATEHOUSE_LIB_DIRECTORY_LOGIN_NAME_H_
