@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "absl/container/flat_hash_set.h"
@@ -57,8 +58,12 @@ class EventLoop final : public UvNetwork {
   PollSet& polls() { return polls_; }
   // As PollSet::CallAgain(), and sees to it that the loop comes round for it.
   void CallAgain(PollTarget& target);
-  // One for all streams: holds data only inside one stream's read.
+  // Shared by all streams: they hold data only inside one stream's call. What
+  // was encrypted is decrypted from the one into the other.
   char* read_buffer() { return read_buffer_.get(); }
+  char* plaintext_buffer() { return read_buffer_.get() + kReadBufferBytes; }
+  // Empty between two calls.
+  std::string& tls_records() { return tls_records_; }
 
   // Streams that were given away with CloseAfterFlush() and still have
   // something to do; they delete themselves, or the loop does when it goes.
@@ -96,6 +101,7 @@ class EventLoop final : public UvNetwork {
   OffLoop off_loop_;
   Resolver resolver_;
   std::unique_ptr<char[]> read_buffer_;
+  std::string tls_records_;
   absl::flat_hash_set<UvStream*> kept_;
 };
 

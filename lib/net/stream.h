@@ -68,7 +68,7 @@ class Stream {
 
   // Gives back bytes that OnData() brought: they are the first that is read
   // again, by the handler or, if TLS is begun next, by the handshake. Once,
-  // from inside OnData().
+  // from inside OnData(), before TLS.
   virtual void Unread(std::string_view bytes) = 0;
 
   // Writes at once what the kernel takes and queues the rest. Never fails

@@ -7,6 +7,7 @@
 
 #include <utility>
 
+#include "lib/base/check.h"
 #include "lib/net/socket.h"
 
 namespace gatehouse {
@@ -14,6 +15,9 @@ namespace {
 
 // One fast peer has so many buffers a turn, then the others have theirs.
 constexpr int kReadsPerTurn = 4;
+
+// A buffer for records that has grown beyond this is given back.
+constexpr size_t kRecordsKeptBytes = 256 * 1024;
 
 // CloseAfterFlush(): for what is queued, and then for the peer's own FIN,
 // without which a late byte of the peer's would make the kernel answer with a
@@ -77,6 +81,7 @@ void UvStream::OnEvents(uint32_t events) {
 
 void UvStream::OnAgain() {
   if (finishing_) return ContinueFinishing();
+  if (tls_ != nullptr && wants_input() && !Decrypt({})) return;
   if (!Read()) return;
   if (error_ != 0 && !dead()) Fail(error_);
 }
@@ -104,19 +109,23 @@ bool UvStream::Report(Failure failure) {
 
 void UvStream::ResumeReading() {
   paused_ = false;
-  if (readable_ && !dead()) loop_->CallAgain(*this);
+  if (dead()) return;
+  if (readable_ || (tls_ != nullptr && tls_->has_input())) {
+    loop_->CallAgain(*this);
+  }
 }
 
 bool UvStream::Read() {
   for (int i = 0; i < kReadsPerTurn; ++i) {
-    if (!readable_ || !wants_data()) return true;
+    if (!readable_ || !wants_input()) return true;
     if (!ReadOnce()) return false;
   }
-  if (readable_ && wants_data()) loop_->CallAgain(*this);
+  if (readable_ && wants_input()) loop_->CallAgain(*this);
   return true;
 }
 
 void UvStream::Unread(std::string_view bytes) {
+  GATEHOUSE_CHECK(tls_ == nullptr, "Unread() is for what comes before TLS");
   unread_ = std::make_unique<std::string>(bytes);
   readable_ = true;
   loop_->CallAgain(*this);
@@ -125,7 +134,7 @@ void UvStream::Unread(std::string_view bytes) {
 bool UvStream::ReadOnce() {
   if (unread_ != nullptr) {
     const std::unique_ptr<std::string> bytes = std::move(unread_);
-    return Deliver(*bytes);
+    return tls_ != nullptr ? Decrypt(*bytes) : Deliver(*bytes);
   }
   char* buffer = loop_->read_buffer();
   const ssize_t count = recv(fd_, buffer, EventLoop::kReadBufferBytes, 0);
@@ -135,11 +144,13 @@ bool UvStream::ReadOnce() {
     readable_ = false;
     return true;
   }
-  if (count == 0) return DeliverEof();
+  if (count == 0) return EndOfInput();
   // A short read has emptied the socket; what comes later is a new edge.
   const auto size = static_cast<size_t>(count);
   if (size < EventLoop::kReadBufferBytes && !hung_up_) readable_ = false;
-  const bool alive = Deliver(std::string_view(buffer, size));
+  const std::string_view bytes(buffer, size);
+  if (tls_ != nullptr) return Decrypt(bytes);
+  const bool alive = Deliver(bytes);
   explicit_bzero(buffer, size);  // it may have been a password
   return alive;
 }
@@ -150,8 +161,17 @@ bool UvStream::Deliver(std::string_view bytes) {
   return polls.alive();
 }
 
-bool UvStream::DeliverEof() {
+bool UvStream::EndOfInput() {
   readable_ = false;
+  if (tls_ == nullptr) return DeliverEof();
+  // Whoever cut this off would like half a message to be taken for a whole.
+  return Report(Failure{.side = side_,
+                        .kind = Failure::Kind::kReset,
+                        .text = "the connection ended without TLS's "
+                                "close_notify"});
+}
+
+bool UvStream::DeliverEof() {
   eof_ = true;
   PollSet& polls = loop_->polls();
   handler_->OnEof();
@@ -162,7 +182,13 @@ bool UvStream::DeliverEof() {
 
 void UvStream::Write(std::string_view bytes) {
   if (dead() || error_ != 0 || fin_wanted_) return;
-  Send(bytes);
+  if (tls_ == nullptr) return Send(bytes);
+  tls_->Write(bytes, loop_->tls_records());
+  SendRecords();
+}
+
+size_t UvStream::queued_bytes() const {
+  return unsent_.size() + (tls_ != nullptr ? tls_->held_bytes() : 0);
 }
 
 void UvStream::Send(std::string_view bytes) {
@@ -196,6 +222,10 @@ bool UvStream::Flush() {
 
 void UvStream::ShutdownWrite() {
   if (dead() || fin_wanted_) return;
+  if (tls_ != nullptr && error_ == 0) {
+    tls_->CloseNotify(loop_->tls_records());
+    SendRecords();
+  }
   fin_wanted_ = true;
   if (unsent_.empty()) SendFin();
 }
@@ -208,15 +238,90 @@ void UvStream::SendFin() {
 // --- TLS ---------------------------------------------------------------------
 
 void UvStream::StartServerTls(const TlsServerContext& context) {
-  ScheduleError(EPROTONOSUPPORT);
+  StartTls(TlsEngine::ForServer(context));
 }
 
 void UvStream::StartClientTls(const TlsClientContext& context,
                               std::string_view verify_name) {
-  ScheduleError(EPROTONOSUPPORT);
+  StartTls(TlsEngine::ForClient(context, verify_name));
 }
 
-std::unique_ptr<TlsSession> UvStream::tls_session() const { return nullptr; }
+void UvStream::StartTls(std::unique_ptr<TlsEngine> engine) {
+  tls_ = std::move(engine);
+  loop_->CallAgain(*this);
+}
+
+std::unique_ptr<TlsSession> UvStream::tls_session() const {
+  return tls_ != nullptr ? tls_->Session() : nullptr;
+}
+
+void UvStream::SendRecords() {
+  std::string& records = loop_->tls_records();
+  if (!records.empty() && !dead() && error_ == 0) Send(records);
+  records.clear();
+  if (records.capacity() > kRecordsKeptBytes) records.shrink_to_fit();
+}
+
+bool UvStream::Decrypt(std::string_view records) {
+  tls_->Feed(records);
+  if (handshaking() && !Handshake()) return false;
+  bool more = true;
+  while (more && tls_->established() && wants_data()) {
+    if (!ReadPlaintext(more)) return false;
+  }
+  tls_->HoldInput();
+  return true;
+}
+
+bool UvStream::Handshake() {
+  const TlsEngine::Status status = tls_->Handshake(loop_->tls_records());
+  SendRecords();
+  if (status == TlsEngine::Status::kNeedsInput) return true;
+  if (status != TlsEngine::Status::kOk) return FailTls(tls_->error_text());
+  PollSet& polls = loop_->polls();
+  handler_->OnTlsEstablished();
+  return polls.alive();
+}
+
+bool UvStream::ReadPlaintext(bool& more) {
+  char* buffer = loop_->plaintext_buffer();
+  size_t count = 0;
+  const TlsEngine::Status status = tls_->Read(
+      buffer, EventLoop::kReadBufferBytes, count, loop_->tls_records());
+  SendRecords();
+  switch (status) {
+    case TlsEngine::Status::kOk: {
+      const bool alive = Deliver(std::string_view(buffer, count));
+      explicit_bzero(buffer, count);
+      return alive;
+    }
+    case TlsEngine::Status::kNeedsInput:
+      more = false;
+      return true;
+    case TlsEngine::Status::kClosed:
+      return DeliverEof();
+    case TlsEngine::Status::kFailed:
+      return FailTls(tls_->error_text());
+  }
+  return true;
+}
+
+bool UvStream::FailTls(const std::string& text) {
+  LeaveSocketToFinish();
+  return Report(
+      Failure{.side = side_, .kind = Failure::Kind::kTls, .text = text});
+}
+
+void UvStream::LeaveSocketToFinish() {
+  // The alert that tells the peer why has to arrive: the socket ends in the
+  // same way as after CloseAfterFlush(), while this stream is dead at once.
+  uint32_t events = 0;
+  if (readable_) events |= EPOLLIN;
+  if (hung_up_) events |= EPOLLRDHUP;
+  auto rest = Adopt(loop_, std::exchange(fd_, -1), side_, events);
+  rest->unsent_ = std::move(unsent_);
+  CloseAfterFlush(std::move(rest));
+}
 
 // --- Ends --------------------------------------------------------------------
 

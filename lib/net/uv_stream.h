@@ -12,10 +12,12 @@
 #include "lib/base/failure.h"
 #include "lib/net/event_loop.h"
 #include "lib/net/stream.h"
+#include "lib/net/tls_engine.h"
 
 namespace gatehouse {
 
-// A connected socket. An idle one is this object and the kernel's side.
+// A connected socket, and from StartServerTls() or StartClientTls() on also a
+// TlsEngine. An idle one is these objects and the kernel's side.
 //
 // Data moves when an event or CallAgain() comes, never inside a call by the
 // user; a call only writes what the kernel takes at once and remembers the
@@ -38,7 +40,7 @@ class UvStream final : public Stream, private PollTarget {
   void PauseReading() override { paused_ = true; }
   void Unread(std::string_view bytes) override;
   void Write(std::string_view bytes) override;
-  size_t queued_bytes() const override { return unsent_.size(); }
+  size_t queued_bytes() const override;
   void ShutdownWrite() override;
   void Abort() override;
   void StartServerTls(const TlsServerContext& context) override;
@@ -56,8 +58,13 @@ class UvStream final : public Stream, private PollTarget {
   void FinishAndDelete() override;
 
   bool dead() const { return fd_ < 0; }
+  bool handshaking() const { return tls_ != nullptr && !tls_->established(); }
   bool wants_data() const {
     return !dead() && !paused_ && !eof_ && handler_ != nullptr;
+  }
+  // A handshake goes on while its user doesn't want data.
+  bool wants_input() const {
+    return wants_data() || (handshaking() && !dead() && handler_ != nullptr);
   }
 
   // Those that call the handler give false when the stream has gone in it.
@@ -65,10 +72,18 @@ class UvStream final : public Stream, private PollTarget {
   bool ReadOnce();
   bool Deliver(std::string_view bytes);
   bool DeliverEof();
+  bool EndOfInput();
   bool Flush();
   bool Fail(int error);
   bool Report(Failure failure);
+  bool Decrypt(std::string_view records);
+  bool Handshake();
+  bool ReadPlaintext(bool& more);
+  bool FailTls(const std::string& text);
 
+  void StartTls(std::unique_ptr<TlsEngine> engine);
+  void SendRecords();
+  void LeaveSocketToFinish();
   void Send(std::string_view bytes);
   void SendFin();
   void Close();
@@ -81,6 +96,7 @@ class UvStream final : public Stream, private PollTarget {
   EventLoop* loop_;
   StreamHandler* handler_ = nullptr;
   ByteQueue unsent_;
+  std::unique_ptr<TlsEngine> tls_;
   std::unique_ptr<std::string> unread_;  // Unread(), until it is read again
   std::unique_ptr<Operation> linger_;    // the limit of finishing
   int fd_;                               // -1: dead
