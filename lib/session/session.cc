@@ -68,6 +68,7 @@ void Session::OnLogin(Login::Outcome outcome) {
   login_.reset();
   auto* joined = std::get_if<Login::Joined>(&outcome);
   if (joined == nullptr) return Finish();
+  joined_ = true;
   SpliceOptions options;
   options.idle_limit = settings_->idle_timeout;
   options.last_words = settings_->protocol->last_words();

@@ -56,7 +56,8 @@ class Session {
   // protocol's good-bye (Splice::EndWith).
   void EndJoined();
 
-  bool joined() const { return splice_ != nullptr; }
+  // Whether client and store were joined; true to the end.
+  bool joined() const { return joined_; }
   const SessionRecord& record() const { return record_; }
 
  private:
@@ -70,6 +71,7 @@ class Session {
   const std::shared_ptr<const SessionSettings> settings_;
   const std::shared_ptr<const ListenerSettings> listener_;
   SessionRecord record_;
+  bool joined_ = false;
   std::unique_ptr<Login> login_;    // until joined
   std::unique_ptr<Splice> splice_;  // from then on
 };

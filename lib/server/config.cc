@@ -1,0 +1,522 @@
+#include "lib/server/config.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/server/json_file.h"
+#include "lib/server/json_reader.h"
+
+namespace gatehouse {
+namespace {
+
+std::string HostName() {
+  char name[256] = "";
+  gethostname(name, sizeof(name) - 1);
+  return name;
+}
+
+// Reads one configuration; a function per object of the file.
+class ConfigReader {
+ public:
+  ConfigReader(std::string folder, const Protocol& protocol)
+      : folder_(std::move(folder)), protocol_(protocol) {}
+
+  Config Read(JsonReader root) {
+    config_.service = root.String("service", protocol_.name());
+    if (config_.service != protocol_.name()) {
+      root.Fault("service", "\"" + config_.service +
+                                "\" isn't what this executable serves (\"" +
+                                std::string(protocol_.name()) + "\")");
+    }
+    config_.host_name = root.String("hostName", HostName());
+    config_.workers =
+        static_cast<int>(root.Integer("workers", 0, 0, kMostWorkers));
+    ReadTls(root);
+    ReadListeners(root);
+    ReadConnectors(root);
+    ReadUserMaps(root);
+    ReadAuthentication(root);
+    ReadUpstream(root.Object("upstream"));
+    ReadMapping(root);
+    ReadCache(root.Object("cache"));
+    ReadNames(root.Object("names"));
+    ReadLimits(root.Object("limits"));
+    ReadTimes(root);
+    ReadMechanisms(root);
+    ReadAdmin(root);
+    JsonReader log = root.Object("log");
+    config_.log_info =
+        log.Choice("level", true, {{"info", true}, {"warning", false}});
+    log.Finish();
+    root.Finish();
+    return std::move(config_);
+  }
+
+ private:
+  static constexpr int64_t kMostWorkers = 1024;
+  static constexpr int64_t kMostCount = 1'000'000'000;
+
+  // A relative name is taken from the configuration's own folder.
+  std::string PathTo(const std::string& name) const {
+    if (name.empty() || name.front() == '/' || folder_.empty()) return name;
+    return folder_ + "/" + name;
+  }
+
+  std::string File(JsonReader& reader, std::string_view key) {
+    const std::string name = reader.String(key);
+    if (name.empty()) return name;
+    const std::string path = PathTo(name);
+    struct stat status;
+    if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) {
+      reader.Fault(key, path + ": no such file");
+    } else if (access(path.c_str(), R_OK) != 0) {
+      reader.Fault(key, path + ": not readable");
+    }
+    return path;
+  }
+
+  void WarnIfOthersCanRead(JsonReader& reader, std::string_view key,
+                           const std::string& path) {
+    struct stat status;
+    if (stat(path.c_str(), &status) == 0 && (status.st_mode & S_IROTH) != 0) {
+      reader.Warn(key, path + ": others can read this secret (chmod o-r)");
+    }
+  }
+
+  // The first line of the file named by `key`.
+  std::string SecretFrom(JsonReader& reader, std::string_view key) {
+    const std::string path = File(reader, key);
+    if (path.empty()) return "";
+    WarnIfOthersCanRead(reader, key, path);
+    const auto text = ReadFile(path);
+    if (!text) return "";  // File() has said so
+    std::string secret = text->substr(0, text->find('\n'));
+    if (secret.ends_with('\r')) secret.pop_back();
+    if (secret.empty()) reader.Fault(key, path + ": holds no password");
+    return secret;
+  }
+
+  SocketAddress Address(JsonReader& reader, std::string_view key,
+                        uint16_t port) {
+    const std::string text = reader.String(key);
+    const auto address = SocketAddress::Parse(text, port);
+    if (!address) {
+      reader.Fault(key, "\"" + text + "\" is not an IPv4 or IPv6 address");
+    }
+    return address.value_or(SocketAddress());
+  }
+
+  std::vector<Cidr> Blocks(JsonReader& reader, std::string_view key) {
+    std::vector<Cidr> blocks;
+    for (const std::string& text : reader.Strings(key)) {
+      const auto block = Cidr::Parse(text);
+      if (block) {
+        blocks.push_back(*block);
+      } else {
+        reader.Fault(key, "\"" + text + "\" is not an address block (" +
+                              "\"10.0.0.0/8\")");
+      }
+    }
+    return blocks;
+  }
+
+  TlsMode Tls(JsonReader& reader) {
+    return reader.Choice("tls", TlsMode::kNone,
+                         {{"none", TlsMode::kNone},
+                          {"startTls", TlsMode::kStartTls},
+                          {"implicit", TlsMode::kImplicit}});
+  }
+
+  void ReadTls(JsonReader& root) {
+    JsonReader tls = root.Object("tls");
+    for (JsonReader& entry : tls.Objects("certificates")) {
+      TlsServerContext::Certificate certificate;
+      certificate.certificate_file = File(entry, "certificate");
+      certificate.private_key_file = File(entry, "privateKey");
+      if (certificate.certificate_file.empty()) {
+        entry.Fault("certificate", "missing");
+      }
+      if (certificate.private_key_file.empty()) {
+        entry.Fault("privateKey", "missing");
+      }
+      WarnIfOthersCanRead(entry, "privateKey", certificate.private_key_file);
+      config_.tls.certificates.push_back(std::move(certificate));
+      entry.Finish();
+    }
+    config_.tls.client_ca_file = File(tls, "clientCaFile");
+    config_.tls.minimum_version = tls.Choice<std::string_view>(
+        "minimumVersion", "TLSv1.2",
+        {{"TLSv1.2", "TLSv1.2"}, {"TLSv1.3", "TLSv1.3"}});
+    config_.tls.alpn = {std::string(protocol_.alpn())};
+    tls.Finish();
+  }
+
+  void ReadListeners(JsonReader& root) {
+    for (JsonReader& entry : root.Objects("listeners")) {
+      ListenerConfig listener;
+      listener.tls = Tls(entry);
+      const bool implicit = listener.tls == TlsMode::kImplicit;
+      // Port 0 asks the kernel for a free one: the log tells which.
+      const uint16_t port = static_cast<uint16_t>(entry.Integer(
+          "port", implicit ? protocol_.implicit_tls_port() : protocol_.port(),
+          0, 65535));
+      listener.address = Address(entry, "address", port);
+      listener.proxy_protocol_from = Blocks(entry, "proxyProtocolFrom");
+      if (listener.tls != TlsMode::kNone && config_.tls.certificates.empty()) {
+        entry.Fault("tls", "needs a certificate in /tls/certificates");
+      }
+      const bool twice =
+          std::any_of(config_.listeners.begin(), config_.listeners.end(),
+                      [&](const ListenerConfig& other) {
+                        return port != 0 && other.address == listener.address;
+                      });
+      if (twice) {
+        entry.Fault("port", listener.address.ToString() + " stands here twice");
+      }
+      config_.listeners.push_back(std::move(listener));
+      entry.Finish();
+    }
+    if (config_.listeners.empty()) {
+      root.Fault("listeners", "none (at least one is needed)");
+    }
+  }
+
+  void ReadConnectors(JsonReader& root) {
+    for (JsonReader& entry : root.Objects("ldapConnectors")) {
+      LdapConnectorConfig connector;
+      connector.name = Name(entry);
+      connector.urls = entry.Strings("urls");
+      if (connector.urls.empty()) {
+        entry.Fault("urls", "none (\"ldap://127.0.0.1:389\")");
+      }
+      for (const std::string& url : connector.urls) {
+        if (!url.starts_with("ldap://") && !url.starts_with("ldaps://") &&
+            !url.starts_with("ldapi://")) {
+          entry.Fault("urls",
+                      "\"" + url + "\" is not ldap://, ldaps:// or ldapi://");
+        }
+      }
+      connector.start_tls = entry.Bool("startTls", false);
+      connector.ca_file = File(entry, "caFile");
+      connector.admin_dn = entry.String("adminDn");
+      if (entry.Has("adminPassword") && entry.Has("adminPasswordFile")) {
+        entry.Fault("adminPassword", "stands beside adminPasswordFile");
+      }
+      connector.admin_password = entry.String("adminPassword");
+      const std::string from_file = SecretFrom(entry, "adminPasswordFile");
+      if (!from_file.empty()) connector.admin_password = from_file;
+      if (!connector.admin_dn.empty() && connector.admin_password.empty()) {
+        entry.Fault("adminDn", "needs adminPasswordFile or adminPassword");
+      }
+      connector.account_base_dn = entry.String("accountBaseDn");
+      connector.account_filter =
+          entry.String("accountFilter",
+                       "(&(objectClass=inetLocalMailRecipient)"
+                       "(mailLocalAddress=%e))");
+      connector.service_filter = entry.String("serviceFilter");
+      connector.hostname_attribute =
+          entry.String("hostnameAttribute", "mailHost");
+      connector.user_attribute = entry.String("userAttribute");
+      connector.moving_attribute = entry.String("movingAttribute");
+      connector.timeout =
+          entry.Duration("timeout", absl::Seconds(5), absl::Milliseconds(100));
+      connector.search_connections =
+          static_cast<int>(entry.Integer("searchConnections", 2, 1, 64));
+      connector.bind_connections =
+          static_cast<int>(entry.Integer("bindConnections", 8, 1, 256));
+      if (config_.FindConnector(connector.name) != nullptr) {
+        entry.Fault("name", "\"" + connector.name + "\" stands here twice");
+      }
+      config_.ldap_connectors.push_back(std::move(connector));
+      entry.Finish();
+    }
+  }
+
+  std::string Name(JsonReader& entry) {
+    std::string name = entry.String("name");
+    if (name.empty()) entry.Fault("name", "missing");
+    return name;
+  }
+
+  void ReadUserMaps(JsonReader& root) {
+    for (JsonReader& entry : root.Objects("userMaps")) {
+      UserMapConfig map;
+      map.name = Name(entry);
+      map.type = entry.Choice("type", UserMapConfig::Type::kLocalFile,
+                              {{"ldapBind", UserMapConfig::Type::kLdapBind},
+                               {"localFile", UserMapConfig::Type::kLocalFile}});
+      map.connector = entry.String("userdbConnectorName");
+      map.local_file = File(entry, "localFile");
+      if (map.type == UserMapConfig::Type::kLdapBind) {
+        RequireConnector(entry, "userdbConnectorName", map.connector);
+      } else if (map.local_file.empty()) {
+        entry.Fault("localFile", "missing");
+      } else {
+        WarnIfOthersCanRead(entry, "localFile", map.local_file);
+      }
+      if (config_.FindUserMap(map.name) != nullptr) {
+        entry.Fault("name", "\"" + map.name + "\" stands here twice");
+      }
+      config_.user_maps.push_back(std::move(map));
+      entry.Finish();
+    }
+  }
+
+  void RequireConnector(JsonReader& reader, std::string_view key,
+                        const std::string& name) {
+    if (config_.FindConnector(name) == nullptr) {
+      reader.Fault(key, "\"" + name + "\" is not in /ldapConnectors");
+    }
+  }
+
+  void ReadAuthentication(JsonReader& root) {
+    config_.authenticate_on_proxy = root.Bool("authenticateOnProxy", true);
+    config_.userdb_connector_type =
+        root.Choice("userdbConnectorType", UserMapConfig::Type::kLocalFile,
+                    {{"ldapBind", UserMapConfig::Type::kLdapBind},
+                     {"localFile", UserMapConfig::Type::kLocalFile}});
+    config_.userdb_connector_name = root.String("userdbConnectorName");
+    if (!config_.authenticate_on_proxy) return;
+    if (config_.userdb_connector_type == UserMapConfig::Type::kLdapBind) {
+      return RequireConnector(root, "userdbConnectorName",
+                              config_.userdb_connector_name);
+    }
+    // Against a local file: the connector is the map of that name, or the one
+    // that locates.
+    const std::string& name = config_.userdb_connector_name;
+    if (name.empty()) return;
+    const UserMapConfig* map = config_.FindUserMap(name);
+    if (map == nullptr || map->type != UserMapConfig::Type::kLocalFile) {
+      root.Fault("userdbConnectorName",
+                 "\"" + name + "\" is not a localFile map in /userMaps");
+    }
+  }
+
+  void ReadMapping(JsonReader& root) {
+    JsonReader mapping = root.Object("mapping");
+    config_.mapping_user_map = mapping.String("userMap");
+    const std::string host = mapping.String("mappingHost");
+    const uint16_t port = mapping.Port("mappingPort", config_.upstream.port);
+    if (!host.empty()) {
+      config_.mapping_host = Endpoint::Parse(host);
+      if (!config_.mapping_host || config_.mapping_host->port != 0) {
+        mapping.Fault("mappingHost",
+                      "\"" + host + "\" is not a host name or address");
+      } else {
+        config_.mapping_host->port = port;
+      }
+    }
+    const std::string& map = config_.mapping_user_map;
+    if (!map.empty() && config_.FindUserMap(map) == nullptr) {
+      mapping.Fault("userMap", "\"" + map + "\" is not in /userMaps");
+    } else if (map.empty() && host.empty()) {
+      mapping.Fault("userMap", "neither a map nor a mappingHost is given");
+    }
+    const bool local_check =
+        config_.authenticate_on_proxy &&
+        config_.userdb_connector_type == UserMapConfig::Type::kLocalFile &&
+        config_.userdb_connector_name.empty();
+    const UserMapConfig* locating = config_.FindUserMap(map);
+    if (local_check && (locating == nullptr ||
+                        locating->type != UserMapConfig::Type::kLocalFile)) {
+      root.Fault("userdbConnectorName",
+                 "missing: which localFile map or LDAP connector checks the "
+                 "passwords?");
+    }
+    mapping.Finish();
+  }
+
+  void ReadUpstream(JsonReader upstream) {
+    UpstreamConfig& config = config_.upstream;
+    config.tls = Tls(upstream);
+    config.port = upstream.Port("port", config.tls == TlsMode::kImplicit
+                                            ? protocol_.implicit_tls_port()
+                                            : protocol_.port());
+    config.ca_file = File(upstream, "caFile");
+    config.verify = upstream.Bool("verify", true);
+    config.connect_timeout = upstream.Duration(
+        "connectTimeout", absl::Seconds(5), absl::Milliseconds(10));
+    config.login_timeout = upstream.Duration("loginTimeout", absl::Seconds(30),
+                                             absl::Milliseconds(10));
+    ReadAllowedHosts(upstream);
+    config.allowed_ports = upstream.Ports("allowedPorts");
+    JsonReader login = upstream.Object("login");
+    const bool master = login.Choice("method", false,
+                                     {{"replay", false}, {"masterUser", true}});
+    const std::string user = login.String("user");
+    const std::string password = SecretFrom(login, "passwordFile");
+    if (master) {
+      if (user.empty()) login.Fault("user", "missing (the master user's name)");
+      if (password.empty() && !login.Has("passwordFile")) {
+        login.Fault("passwordFile", "missing");
+      }
+      config.master_user = user;
+      config.master_password = password;
+    }
+    login.Finish();
+    using Forward = UpstreamSettings::ForwardClient;
+    config.forward_client = upstream.Choice("forwardClient", Forward::kNone,
+                                            {{"none", Forward::kNone},
+                                             {"protocol", Forward::kProtocol},
+                                             {"proxyV2", Forward::kProxyV2}});
+    for (const std::string& text : upstream.Strings("sourceAddresses")) {
+      const auto address = SocketAddress::Parse(text, 0);
+      if (address) {
+        config.source_addresses.push_back(*address);
+      } else {
+        upstream.Fault("sourceAddresses",
+                       "\"" + text + "\" is not an IPv4 or IPv6 address");
+      }
+    }
+    upstream.Finish();
+  }
+
+  void ReadAllowedHosts(JsonReader& upstream) {
+    for (const std::string& text : upstream.Strings("allowedHosts")) {
+      if (const auto block = Cidr::Parse(text)) {
+        config_.upstream.allowed_blocks.push_back(*block);
+        continue;
+      }
+      std::string_view name = text;
+      if (name.starts_with('.')) name.remove_prefix(1);
+      const auto endpoint = Endpoint::Parse(name);
+      if (endpoint && endpoint->port == 0) {
+        config_.upstream.allowed_names.push_back(text);
+      } else {
+        upstream.Fault("allowedHosts",
+                       "\"" + text + "\" is not a name, \".domain\" or block");
+      }
+    }
+  }
+
+  void ReadCache(JsonReader cache) {
+    config_.cache.location_ttl =
+        cache.Duration("locationTtl", absl::Seconds(30));
+    config_.cache.negative_ttl =
+        cache.Duration("negativeTtl", absl::Seconds(5));
+    config_.cache.stale_ttl = cache.Duration("staleTtl", absl::Hours(24));
+    config_.cache.password_ttl =
+        cache.Duration("passwordTtl", absl::ZeroDuration());
+    config_.cache.entries =
+        static_cast<size_t>(cache.Integer("entries", 100'000, 0, kMostCount));
+    cache.Finish();
+  }
+
+  void ReadNames(JsonReader names) {
+    config_.names.default_domain = names.String("defaultDomain");
+    config_.names.lower_case_local_part =
+        names.Bool("lowerCaseLocalPart", false);
+    names.Finish();
+  }
+
+  void ReadLimits(JsonReader limits) {
+    DownstreamLimits& config = config_.limits;
+    config.line_bytes =
+        static_cast<size_t>(limits.Integer("lineBytes", 8192, 1024, 1 << 20));
+    config.literal_bytes =
+        static_cast<size_t>(limits.Integer("literalBytes", 4096, 64, 1 << 20));
+    config.held_bytes =
+        static_cast<size_t>(limits.Integer("heldBytes", 65536, 4096, 16 << 20));
+    config.commands =
+        static_cast<int>(limits.Integer("commands", 100, 1, kMostCount));
+    config.bad_commands =
+        static_cast<int>(limits.Integer("badCommands", 10, 1, kMostCount));
+    config.failed_logins =
+        static_cast<int>(limits.Integer("failedLogins", 3, 1, kMostCount));
+    config_.connections_per_address = static_cast<int>(
+        limits.Integer("connectionsPerAddress", 0, 0, kMostCount));
+    config_.connections =
+        static_cast<int>(limits.Integer("connections", 0, 0, kMostCount));
+    config_.login_timeout = limits.Duration("loginTimeout", absl::Seconds(60),
+                                            absl::Milliseconds(100));
+    limits.Finish();
+  }
+
+  void ReadTimes(JsonReader& root) {
+    const absl::Duration least_idle =
+        absl::Seconds(protocol_.least_idle_seconds());
+    config_.failure_delay = root.Duration("failureDelay", absl::Seconds(2));
+    // A minute more than the RFC's least: a client may use all of that.
+    config_.idle_timeout =
+        root.Duration("idleTimeout", least_idle + absl::Minutes(1), least_idle);
+    config_.drain_timeout = root.Duration("drainTimeout", absl::Seconds(30));
+    config_.move_hold = root.Duration("moveHold", absl::Seconds(30));
+    config_.capability_interval =
+        root.Duration("capabilityInterval", absl::Minutes(5), absl::Seconds(1));
+  }
+
+  void ReadMechanisms(JsonReader& root) {
+    config_.capabilities = root.Strings("capabilities");
+    config_.token_mechanisms = root.Bool("oauth", false);
+    config_.external_mechanism = root.Bool("external", false);
+    if (!config_.external_mechanism) return;
+    if (config_.tls.client_ca_file.empty()) {
+      root.Fault("external", "needs /tls/clientCaFile");
+    }
+    if (config_.upstream.master_user.empty()) {
+      root.Fault("external", "needs /upstream/login with method masterUser");
+    }
+  }
+
+  void ReadAdmin(JsonReader& root) {
+    if (!root.Has("admin")) return;
+    JsonReader admin = root.Object("admin");
+    const uint16_t port =
+        static_cast<uint16_t>(admin.Integer("port", 0, 0, 65535));
+    config_.admin = Address(admin, "address", port);
+    admin.Finish();
+  }
+
+  const std::string folder_;
+  const Protocol& protocol_;
+  Config config_;
+};
+
+}  // namespace
+
+const UserMapConfig* Config::FindUserMap(std::string_view name) const {
+  const auto found =
+      std::find_if(user_maps.begin(), user_maps.end(),
+                   [&](const UserMapConfig& map) { return map.name == name; });
+  return found == user_maps.end() ? nullptr : &*found;
+}
+
+const LdapConnectorConfig* Config::FindConnector(std::string_view name) const {
+  const auto found =
+      std::find_if(ldap_connectors.begin(), ldap_connectors.end(),
+                   [&](const LdapConnectorConfig& connector) {
+                     return connector.name == name;
+                   });
+  return found == ldap_connectors.end() ? nullptr : &*found;
+}
+
+ConfigResult ParseConfig(std::string_view text, const std::string& file,
+                         const std::string& folder, const Protocol& protocol) {
+  FaultList faults(file);
+  const auto json = ParseJson(text, faults);
+  if (!json) return {std::nullopt, faults.faults(), {}};
+  Config config =
+      ConfigReader(folder, protocol).Read(JsonReader(*json, "", faults));
+  ConfigResult result;
+  result.faults = faults.faults();
+  result.warnings = faults.warnings();
+  if (result.faults.empty()) result.config = std::move(config);
+  return result;
+}
+
+ConfigResult ReadConfig(const std::string& file, const Protocol& protocol) {
+  const auto text = ReadFile(file);
+  if (!text) {
+    return {std::nullopt, {file + ": no such file, or not readable"}, {}};
+  }
+  const size_t slash = file.rfind('/');
+  const std::string folder = slash == std::string::npos
+                                 ? ""
+                                 : file.substr(0, std::max<size_t>(slash, 1));
+  return ParseConfig(*text, file, folder, protocol);
+}
+
+}  // namespace gatehouse

@@ -1,0 +1,138 @@
+#ifndef GATEHOUSE_LIB_SERVER_CONFIG_H_
+#define GATEHOUSE_LIB_SERVER_CONFIG_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "lib/base/endpoint.h"
+#include "lib/net/tls_context.h"
+#include "lib/protocol/machine.h"
+#include "lib/session/session_settings.h"
+
+namespace gatehouse {
+
+// The configuration file, checked, in typed form: the interface that users
+// meet. Each member stands for the key of the same name; testdata/config/ has a
+// commented example per executable.
+
+struct ListenerConfig {
+  SocketAddress address;
+  TlsMode tls = TlsMode::kNone;
+  std::vector<Cidr> proxy_protocol_from;
+};
+
+struct LdapConnectorConfig {
+  std::string name;
+  std::vector<std::string> urls;
+  bool start_tls = false;
+  std::string ca_file;
+  std::string admin_dn;
+  std::string admin_password;
+  std::string account_base_dn;
+  std::string account_filter;
+  std::string service_filter;
+  std::string hostname_attribute;
+  std::string user_attribute;    // "": the address that was searched for
+  std::string moving_attribute;  // "": moves aren't marked
+  absl::Duration timeout;
+  int search_connections = 0;
+  int bind_connections = 0;
+};
+
+struct UserMapConfig {
+  enum class Type { kLdapBind, kLocalFile };
+  std::string name;
+  Type type = Type::kLocalFile;
+  std::string connector;   // kLdapBind: a name in ldap_connectors
+  std::string local_file;  // kLocalFile
+};
+
+struct CacheConfig {
+  absl::Duration location_ttl;
+  absl::Duration negative_ttl;
+  absl::Duration stale_ttl;
+  absl::Duration password_ttl;  // zero: passwords aren't remembered
+  size_t entries = 0;
+};
+
+struct NamesConfig {
+  std::string default_domain;
+  bool lower_case_local_part = false;
+};
+
+struct UpstreamConfig {
+  uint16_t port = 0;
+  TlsMode tls = TlsMode::kNone;
+  std::string ca_file;
+  bool verify = true;
+  absl::Duration connect_timeout;
+  absl::Duration login_timeout;
+  std::vector<std::string> allowed_names;
+  std::vector<Cidr> allowed_blocks;
+  std::vector<uint16_t> allowed_ports;
+  std::string master_user;  // "": replay
+  std::string master_password;
+  UpstreamSettings::ForwardClient forward_client =
+      UpstreamSettings::ForwardClient::kNone;
+  std::vector<SocketAddress> source_addresses;
+};
+
+struct Config {
+  std::string service;
+  std::string host_name;
+  int workers = 0;  // 0: one per core
+  std::vector<ListenerConfig> listeners;
+  TlsServerContext::Options tls;
+  PlaintextLogin allow_plaintext_login = PlaintextLogin::kLoopback;
+  std::vector<LdapConnectorConfig> ldap_connectors;
+  std::vector<UserMapConfig> user_maps;
+  UserMapConfig::Type userdb_connector_type = UserMapConfig::Type::kLocalFile;
+  std::string userdb_connector_name;
+  bool authenticate_on_proxy = true;
+  std::string mapping_user_map;
+  std::optional<Endpoint> mapping_host;  // with mappingPort
+  UpstreamConfig upstream;
+  CacheConfig cache;
+  NamesConfig names;
+  DownstreamLimits limits;
+  int connections_per_address = 0;
+  int connections = 0;
+  absl::Duration login_timeout;
+  absl::Duration failure_delay;
+  absl::Duration idle_timeout;
+  absl::Duration drain_timeout;
+  absl::Duration move_hold;
+  absl::Duration capability_interval;
+  std::vector<std::string> capabilities;  // [] = learned
+  bool token_mechanisms = false;
+  bool external_mechanism = false;
+  bool log_info = true;  // false: warnings and errors only
+  std::optional<SocketAddress> admin;
+
+  const UserMapConfig* FindUserMap(std::string_view name) const;
+  const LdapConnectorConfig* FindConnector(std::string_view name) const;
+};
+
+struct ConfigResult {
+  std::optional<Config> config;       // nothing where there are faults
+  std::vector<std::string> faults;    // one line each, ready to be printed
+  std::vector<std::string> warnings;  // likewise
+};
+
+// Reads `file` for the executable of `protocol`: all faults are found, not only
+// the first. Files that the configuration names are looked at too (there, and
+// readable); what is in them is read by whoever uses them.
+ConfigResult ReadConfig(const std::string& file, const Protocol& protocol);
+
+// The same from text, for tests; relative names are taken from `folder`.
+ConfigResult ParseConfig(std::string_view text, const std::string& file,
+                         const std::string& folder, const Protocol& protocol);
+
+}  // namespace gatehouse
+
+#endif  // GATEHOUSE_LIB_SERVER_CONFIG_H_

@@ -1,0 +1,45 @@
+#ifndef GATEHOUSE_LIB_SERVER_RUNTIME_H_
+#define GATEHOUSE_LIB_SERVER_RUNTIME_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lib/base/log.h"
+#include "lib/directory/local_map.h"
+#include "lib/net/network.h"
+#include "lib/net/tls_context.h"
+#include "lib/server/config.h"
+#include "lib/session/session_settings.h"
+
+namespace gatehouse {
+
+// A configuration brought to life: every file that it names has been read. All
+// workers share one; a reload makes another. Immutable.
+struct Runtime {
+  const Protocol* protocol = nullptr;
+  Config config;
+  std::shared_ptr<const TlsServerContext> server_tls;  // null: no certificates
+  std::shared_ptr<const TlsClientContext> client_tls;
+  std::map<std::string, std::shared_ptr<const LocalMap>> local_maps;  // by name
+  std::shared_ptr<LearnedCapabilities> capabilities;
+};
+
+struct RuntimeResult {
+  std::shared_ptr<const Runtime> runtime;  // null where there are faults
+  std::vector<std::string> faults;         // ready to be printed
+  std::vector<std::string> warnings;
+};
+
+// Reads `file` and everything it names; all faults are collected.
+RuntimeResult LoadRuntime(const std::string& file, const Protocol& protocol);
+
+// What the sessions of one worker share: the directories are that worker's own.
+std::shared_ptr<const SessionSettings> MakeSessionSettings(
+    const Runtime& runtime, Network& network, LogSink& log,
+    const std::vector<SocketAddress>& own_listeners);
+
+}  // namespace gatehouse
+
+#endif  // GATEHOUSE_LIB_SERVER_RUNTIME_H_

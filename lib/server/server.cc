@@ -1,0 +1,208 @@
+#include "lib/server/server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "lib/server/admin.h"
+#include "lib/server/log_line.h"
+#include "lib/server/worker.h"
+
+namespace gatehouse {
+namespace {
+
+// After drainTimeout: for the good-byes to be said.
+constexpr absl::Duration kLastWordsTimeout = absl::Seconds(3);
+
+void PrepareProcess() {
+  // Passwords are in our memory: no core dumps, no tracing by other users.
+  prctl(PR_SET_DUMPABLE, 0);
+  signal(SIGPIPE, SIG_IGN);
+  rlimit files;
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+  }
+}
+
+sigset_t BlockSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP})
+    sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+// Workers share a port by SO_REUSEPORT, and so would a second server started
+// by mistake: the kernel would give it half of the connections. So the port is
+// first asked for without sharing.
+absl::Status CheckFree(const SocketAddress& address) {
+  if (address.port() == 0) return absl::OkStatus();
+  const int fd =
+      socket(address.raw()->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return absl::ErrnoToStatus(errno, "socket");
+  const int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  if (address.is_v6()) {
+    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+  }
+  const bool free = bind(fd, address.raw(), address.raw_size()) == 0;
+  const int error = errno;
+  close(fd);
+  if (free) return absl::OkStatus();
+  return absl::UnavailableError(address.ToString() + ": " + strerror(error));
+}
+
+class Server {
+ public:
+  Server(const Protocol& protocol, std::string config_file,
+         std::shared_ptr<const Runtime> runtime)
+      : protocol_(protocol),
+        config_file_(std::move(config_file)),
+        runtime_(std::move(runtime)),
+        log_(STDERR_FILENO, runtime_->config.log_info
+                                ? LogRecord::Level::kInfo
+                                : LogRecord::Level::kWarning) {}
+
+  int Run() {
+    PrepareProcess();
+    const sigset_t signals = BlockSignals();
+    if (!Open()) return 1;
+    for (const auto& worker : workers_) {
+      threads_.emplace_back([&worker] { worker->Run(); });
+    }
+    AwaitSignals(signals);
+    for (std::thread& thread : threads_) thread.join();
+    log_.Write(LogRecord("stopped").Text("service", protocol_.name()));
+    return 0;
+  }
+
+ private:
+  bool Open() {
+    const Config& config = runtime_->config;
+    std::vector<SocketAddress> addresses;
+    for (const ListenerConfig& listener : config.listeners) {
+      const absl::Status free = CheckFree(listener.address);
+      if (!free.ok()) return Refuse(free);
+      addresses.push_back(listener.address);
+    }
+    const int count = config.workers > 0
+                          ? config.workers
+                          : std::max(1u, std::thread::hardware_concurrency());
+    for (int i = 0; i < count; ++i) {
+      workers_.push_back(std::make_unique<Worker>(log_, limit_));
+      auto bound = workers_.back()->Open(runtime_, addresses);
+      if (!bound.ok()) return Refuse(bound.status());
+      addresses = std::move(*bound);
+    }
+    for (size_t i = 0; i < addresses.size(); ++i) {
+      log_.Write(LogRecord("listening")
+                     .Text("service", protocol_.name())
+                     .Text("listener", addresses[i].ToString())
+                     .Number("workers", count));
+    }
+    return OpenAdmin();
+  }
+
+  bool OpenAdmin() {
+    if (!runtime_->config.admin) return true;
+    std::vector<std::shared_ptr<WorkerStats>> stats;
+    for (const auto& worker : workers_) stats.push_back(worker->stats());
+    auto admin = Admin::Open(workers_.front()->network(),
+                             *runtime_->config.admin, protocol_.name(), stats);
+    if (!admin.ok()) return Refuse(admin.status());
+    admin_ = std::move(*admin);
+    log_.Write(LogRecord("listening")
+                   .Text("service", "admin")
+                   .Text("listener", admin_->local().ToString()));
+    return true;
+  }
+
+  bool Refuse(const absl::Status& status) {
+    log_.Write(LogRecord("listen_failed", LogRecord::Level::kError)
+                   .Text("service", protocol_.name())
+                   .Text("detail", std::string(status.message())));
+    return false;
+  }
+
+  void AwaitSignals(const sigset_t& signals) {
+    for (;;) {
+      int signal = 0;
+      sigwait(&signals, &signal);
+      if (signal != SIGHUP) break;
+      Reload();
+    }
+    Drain(signals);
+  }
+
+  void Reload() {
+    RuntimeResult loaded = LoadRuntime(config_file_, protocol_);
+    for (const std::string& fault : loaded.faults) {
+      log_.Write(LogRecord("reload_refused", LogRecord::Level::kError)
+                     .Text("detail", fault));
+    }
+    if (loaded.runtime == nullptr) return;  // the old one stays
+    runtime_ = std::move(loaded.runtime);
+    for (const auto& worker : workers_) worker->PostReload(runtime_);
+    log_.Write(LogRecord("reloaded").Text("config", config_file_));
+  }
+
+  void Drain(const sigset_t& signals) {
+    log_.Write(LogRecord("draining").Text("service", protocol_.name()));
+    if (admin_ != nullptr) admin_->set_draining();
+    for (const auto& worker : workers_) worker->PostDrain();
+    if (!AwaitDone(signals, runtime_->config.drain_timeout)) {
+      for (const auto& worker : workers_) worker->PostEndAll();
+      AwaitDone(signals, kLastWordsTimeout);
+    }
+    for (const auto& worker : workers_) worker->PostStop();
+  }
+
+  // True when all workers are done; a second SIGTERM ends the waiting too.
+  bool AwaitDone(const sigset_t& signals, absl::Duration timeout) {
+    constexpr absl::Duration kLook = absl::Milliseconds(50);
+    const absl::Time deadline = absl::Now() + timeout;
+    const timespec look = absl::ToTimespec(kLook);
+    while (absl::Now() < deadline) {
+      const bool done =
+          std::all_of(workers_.begin(), workers_.end(),
+                      [](const auto& worker) { return worker->done(); });
+      if (done) return true;
+      const int signal = sigtimedwait(&signals, nullptr, &look);
+      if (signal == SIGTERM || signal == SIGINT) hurried_ = true;
+      if (hurried_) return false;
+    }
+    return false;
+  }
+
+  const Protocol& protocol_;
+  const std::string config_file_;
+  std::shared_ptr<const Runtime> runtime_;
+  DescriptorLog log_;
+  const std::shared_ptr<AddressLimit> limit_ = std::make_shared<AddressLimit>();
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<Admin> admin_;
+  std::vector<std::thread> threads_;
+  bool hurried_ = false;
+};
+
+}  // namespace
+
+int Serve(const Protocol& protocol, const std::string& config_file,
+          std::shared_ptr<const Runtime> runtime) {
+  return Server(protocol, config_file, std::move(runtime)).Run();
+}
+
+}  // namespace gatehouse

@@ -1,0 +1,18 @@
+#ifndef GATEHOUSE_LIB_SERVER_SERVER_H_
+#define GATEHOUSE_LIB_SERVER_SERVER_H_
+
+#include <memory>
+#include <string>
+
+#include "lib/server/runtime.h"
+
+namespace gatehouse {
+
+// Serves with `runtime` until a signal ends it; `config_file` is read again at
+// SIGHUP. Gives the exit status. One server a process: it takes the signals.
+int Serve(const Protocol& protocol, const std::string& config_file,
+          std::shared_ptr<const Runtime> runtime);
+
+}  // namespace gatehouse
+
+#endif  // GATEHOUSE_LIB_SERVER_SERVER_H_

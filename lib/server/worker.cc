@@ -1,0 +1,201 @@
+#include "lib/server/worker.h"
+
+#include <utility>
+
+namespace gatehouse {
+
+Worker::Worker(LogSink& log, std::shared_ptr<AddressLimit> limit)
+    : log_(log), limit_(std::move(limit)) {}
+
+Worker::~Worker() {
+  // Sessions and listeners hold things of the network's.
+  sessions_.clear();
+  entrances_.clear();
+  settings_.reset();
+}
+
+// --- Beginning
+// ----------------------------------------------------------------
+
+absl::StatusOr<std::vector<SocketAddress>> Worker::Open(
+    std::shared_ptr<const Runtime> runtime,
+    const std::vector<SocketAddress>& addresses) {
+  std::vector<SocketAddress> bound;
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    const absl::Status status =
+        OpenEntrance(addresses[i], runtime->config.listeners[i]);
+    if (!status.ok()) return status;
+    bound.push_back(entrances_.at(addresses[i].ToString()).listener->local());
+  }
+  Use(std::move(runtime));
+  return bound;
+}
+
+absl::Status Worker::OpenEntrance(const SocketAddress& address,
+                                  const ListenerConfig& config) {
+  const std::string name = address.ToString();
+  Entrance& entrance = entrances_[name];
+  if (entrance.listener == nullptr) {
+    ListenOptions options;
+    options.reuse_port = true;
+    auto listener = network_->Listen(
+        address, options, [this, name](std::unique_ptr<Stream> stream) {
+          OnAccept(name, std::move(stream));
+        });
+    if (!listener.ok()) {
+      entrances_.erase(name);
+      return listener.status();
+    }
+    entrance.listener = std::move(*listener);
+  }
+  auto settings = std::make_shared<ListenerSettings>();
+  settings->name = entrance.listener->local().ToString();
+  settings->tls = config.tls;
+  settings->proxy_protocol_from = config.proxy_protocol_from;
+  entrance.settings = std::move(settings);
+  return absl::OkStatus();
+}
+
+void Worker::Use(std::shared_ptr<const Runtime> runtime) {
+  std::vector<SocketAddress> own;
+  for (const auto& [name, entrance] : entrances_) {
+    own.push_back(entrance.listener->local());
+  }
+  settings_ = MakeSessionSettings(*runtime, *network_, log_, own);
+  settings_->directory->set_move_observer(
+      [this](std::string_view user, const Endpoint& host) {
+        OnMoved(user, host);
+      });
+  runtime_ = std::move(runtime);
+}
+
+void Worker::Run() {
+  network_->Run();
+  done_ = true;
+}
+
+// --- Sessions
+// -----------------------------------------------------------------
+
+void Worker::OnAccept(const std::string& address,
+                      std::unique_ptr<Stream> stream) {
+  const Entrance& entrance = entrances_.at(address);
+  const SocketAddress peer = stream->peer().Unmapped();
+  WorkerStats::Add(stats_->connections);
+  const Admission admission = Admit(peer, *entrance.settings);
+  auto session = std::make_unique<Session>(
+      *network_, log_, settings_, entrance.settings, std::move(stream), *this);
+  Session& begun = *session;
+  sessions_.emplace(&begun,
+                    Kept{std::move(session), admission == Admission::kCounted});
+  WorkerStats::Add(stats_->sessions);
+  begun.Start();
+  if (admission != Admission::kOverLimit) return;
+  WorkerStats::Add(stats_->over_limit);
+  begun.EndUnlessJoined(DownstreamMachine::ShutdownReason::kTooManyConnections);
+}
+
+// `connections` is a worker's; the count of an address is the server's. Behind
+// a balancer all addresses are the balancer's, and aren't counted.
+Worker::Admission Worker::Admit(const SocketAddress& peer,
+                                const ListenerSettings& listener) {
+  const Config& config = runtime_->config;
+  if (config.connections > 0 &&
+      sessions_.size() >= static_cast<size_t>(config.connections)) {
+    return Admission::kOverLimit;
+  }
+  if (config.connections_per_address == 0 ||
+      !listener.proxy_protocol_from.empty()) {
+    return Admission::kFree;
+  }
+  return limit_->Enter(peer, config.connections_per_address)
+             ? Admission::kCounted
+             : Admission::kOverLimit;
+}
+
+void Worker::OnLoginRefused(LoginRefusal::Kind kind) {
+  WorkerStats::Add(stats_->refusals[static_cast<size_t>(kind)]);
+}
+
+void Worker::OnJoined(Session& session) {
+  WorkerStats::Add(stats_->joined);
+  WorkerStats::Add(stats_->logins);
+}
+
+void Worker::OnEnded(Session& session) {
+  const SessionRecord& record = session.record();
+  WorkerStats::Subtract(stats_->sessions);
+  WorkerStats::Add(stats_->bytes_from_client, record.bytes_from_client);
+  WorkerStats::Add(stats_->bytes_to_client, record.bytes_to_client);
+  const auto kept = sessions_.find(&session);
+  if (kept->second.counted) limit_->Leave(record.peer);
+  if (session.joined()) WorkerStats::Subtract(stats_->joined);
+  sessions_.erase(kept);
+  StopIfEmpty();
+}
+
+void Worker::OnMoved(std::string_view user, const Endpoint& host) {
+  for (const auto& [session, kept] : sessions_) {
+    const SessionRecord& record = session->record();
+    if (record.user != user || !session->joined()) continue;
+    Endpoint there = host;
+    if (there.port == 0) there.port = runtime_->config.upstream.port;
+    if (record.upstream != there.ToString()) session->EndJoined();
+  }
+}
+
+// --- Change and end
+// -------------------------------------------------------------
+
+void Worker::PostReload(std::shared_ptr<const Runtime> runtime) {
+  network_->Post([this, runtime = std::move(runtime)]() mutable {
+    if (!draining_) Reload(std::move(runtime));
+  });
+}
+
+// Listeners that stay keep their sockets: no connection is refused meanwhile.
+void Worker::Reload(std::shared_ptr<const Runtime> runtime) {
+  std::map<std::string, Entrance> kept;
+  for (const ListenerConfig& listener : runtime->config.listeners) {
+    const std::string name = listener.address.ToString();
+    const absl::Status status = OpenEntrance(listener.address, listener);
+    if (status.ok()) {
+      kept[name] = std::move(entrances_[name]);
+    } else {
+      log_.Write(LogRecord("listen_failed", LogRecord::Level::kError)
+                     .Text("listener", name)
+                     .Text("detail", status.ToString()));
+    }
+  }
+  entrances_ = std::move(kept);
+  Use(std::move(runtime));
+}
+
+void Worker::PostDrain() {
+  network_->Post([this] { Drain(); });
+}
+
+void Worker::Drain() {
+  draining_ = true;
+  entrances_.clear();
+  std::vector<Session*> present;
+  for (const auto& [session, kept] : sessions_) present.push_back(session);
+  for (Session* session : present) {
+    session->EndUnlessJoined(DownstreamMachine::ShutdownReason::kDraining);
+  }
+  StopIfEmpty();
+}
+
+void Worker::PostEndAll() {
+  network_->Post([this] {
+    for (const auto& [session, kept] : sessions_) session->EndJoined();
+  });
+}
+
+void Worker::PostStop() { network_->Stop(); }
+
+void Worker::StopIfEmpty() {
+  if (draining_ && sessions_.empty()) network_->Stop();
+}
+
+}  // namespace gatehouse

@@ -1,0 +1,92 @@
+#ifndef GATEHOUSE_LIB_SERVER_WORKER_H_
+#define GATEHOUSE_LIB_SERVER_WORKER_H_
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "lib/base/log.h"
+#include "lib/net/uv_network.h"
+#include "lib/server/address_limit.h"
+#include "lib/server/runtime.h"
+#include "lib/server/stats.h"
+#include "lib/session/session.h"
+
+namespace gatehouse {
+
+// One thread's share of a server: an event loop, its listeners, its directories
+// and its sessions. Nothing of it is shared with other workers but what is
+// immutable or counted.
+//
+// Open() is called before Run(); after that every call but Post…() and done()
+// is the worker's own.
+class Worker : public SessionOwner {
+ public:
+  Worker(LogSink& log, std::shared_ptr<AddressLimit> limit);
+  ~Worker();
+
+  // Opens the listeners and begins to serve with `runtime`. Gives the
+  // addresses in the order of the configuration, with the ports that the kernel
+  // chose for port 0 filled in: the other workers listen on the same.
+  absl::StatusOr<std::vector<SocketAddress>> Open(
+      std::shared_ptr<const Runtime> runtime,
+      const std::vector<SocketAddress>& addresses);
+
+  // The thread's work; returns after PostStop(), or when a drain is complete.
+  void Run();
+
+  // From any thread.
+  void PostReload(std::shared_ptr<const Runtime> runtime);
+  void PostDrain();   // no new sessions; ends when the last has ended
+  void PostEndAll();  // good-bye to the joined ones too
+  void PostStop();
+  bool done() const { return done_.load(); }
+  const std::shared_ptr<WorkerStats>& stats() const { return stats_; }
+  UvNetwork& network() { return *network_; }
+
+ private:
+  struct Entrance {
+    std::unique_ptr<Listener> listener;
+    std::shared_ptr<const ListenerSettings> settings;
+  };
+
+  struct Kept {
+    std::unique_ptr<Session> session;
+    bool counted = false;  // by the address limit
+  };
+
+  void Use(std::shared_ptr<const Runtime> runtime);
+  absl::Status OpenEntrance(const SocketAddress& address,
+                            const ListenerConfig& config);
+  void OnAccept(const std::string& address, std::unique_ptr<Stream> stream);
+  enum class Admission { kFree, kCounted, kOverLimit };
+  Admission Admit(const SocketAddress& peer, const ListenerSettings& listener);
+  void Reload(std::shared_ptr<const Runtime> runtime);
+  void Drain();
+  void StopIfEmpty();
+  void OnMoved(std::string_view user, const Endpoint& host);
+
+  // SessionOwner:
+  void OnLoginRefused(LoginRefusal::Kind kind) override;
+  void OnJoined(Session& session) override;
+  void OnEnded(Session& session) override;
+
+  LogSink& log_;
+  const std::shared_ptr<AddressLimit> limit_;
+  const std::shared_ptr<WorkerStats> stats_ = std::make_shared<WorkerStats>();
+  std::unique_ptr<UvNetwork> network_ = UvNetwork::Create();
+  std::shared_ptr<const Runtime> runtime_;
+  std::shared_ptr<const SessionSettings> settings_;
+  std::map<std::string, Entrance> entrances_;  // by address
+  absl::flat_hash_map<Session*, Kept> sessions_;
+  bool draining_ = false;
+  std::atomic<bool> done_ = false;
+};
+
+}  // namespace gatehouse
+
+#endif  // GATEHOUSE_LIB_SERVER_WORKER_H_
