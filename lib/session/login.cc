@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "lib/session/upstreams_met.h"
+
 namespace gatehouse {
 namespace {
 
@@ -297,8 +299,9 @@ void Login::OpenUpstream(const Location& location) {
   record_.upstream = target.endpoint.ToString();
   wait_ = OpenUpstreamSession(
       network_, *settings_.protocol, settings_.upstream, target,
-      OptionsFor(location),
-      [this](UpstreamOutcome outcome) { OnUpstream(std::move(outcome)); });
+      OptionsFor(location), [this, target](UpstreamOutcome outcome) {
+        OnUpstream(target, std::move(outcome));
+      });
 }
 
 UpstreamOptions Login::OptionsFor(const Location& location) {
@@ -328,11 +331,14 @@ UpstreamOptions Login::OptionsFor(const Location& location) {
   return options;
 }
 
-void Login::OnUpstream(UpstreamOutcome outcome) {
+void Login::OnUpstream(const UpstreamTarget& target, UpstreamOutcome outcome) {
   record_.connecting = outcome.connecting;
   record_.upstream_login = outcome.logging_in;
   if (auto* failed = std::get_if<UpstreamFailed>(&outcome.result)) {
     return OnUpstreamRefusal(std::move(*failed));
+  }
+  if (settings_.upstreams_met != nullptr) {
+    settings_.upstreams_met->Note(target, network_.Now());
   }
   Join(std::move(std::get<UpstreamSession>(outcome.result)));
 }

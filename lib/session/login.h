@@ -78,7 +78,7 @@ class Login : private StreamHandler {
   void OnLocated(LocateResult result);
   void OpenUpstream(const Location& location);
   void AwaitMove();
-  void OnUpstream(UpstreamOutcome outcome);
+  void OnUpstream(const UpstreamTarget& target, UpstreamOutcome outcome);
   void Join(UpstreamSession upstream);
 
   void OnDenied(Denial denial);

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "lib/session/upstreams_met.h"
 #include "lib/testing/fake_network.h"
 #include "lib/testing/one_user_directory.h"
 #include "lib/testing/recording_log.h"
@@ -100,6 +101,19 @@ TEST_F(LoginTest, JoinsClientAndStore) {
   EXPECT_EQ(record_.user, "alice");
   EXPECT_EQ(record_.upstream, "10.0.0.1:7");
   EXPECT_EQ(network_.timers(), 0u);
+}
+
+TEST_F(LoginTest, NotesTheStoreThatLetItInAndNoOther) {
+  settings_.upstreams_met = std::make_shared<UpstreamsMet>();
+  Begin();
+  Say("LOGIN alice secret\n");
+  StoreSays("NO unavailable\n");
+  EXPECT_TRUE(settings_.upstreams_met->Since(absl::InfinitePast()).empty());
+  Say("LOGIN alice secret\n");
+  StoreSays("OK\n");
+  ASSERT_TRUE(joined());
+  EXPECT_TRUE(settings_.upstreams_met->Since(absl::InfinitePast())
+                  .contains("10.0.0.1:7"));
 }
 
 TEST_F(LoginTest, HandsOnWhatBothSidesSentBehindTheLogin) {

@@ -16,6 +16,8 @@
 
 namespace gatehouse {
 
+class UpstreamsMet;
+
 enum class TlsMode { kNone, kStartTls, kImplicit };
 
 // Where the directory may send a password. With both lists of hosts empty
@@ -94,6 +96,8 @@ struct SessionSettings {
   absl::Duration idle_timeout = absl::Minutes(31);
 
   std::shared_ptr<LearnedCapabilities> capabilities;  // null: none are learned
+  // Where a session notes the store that let it in; null: nobody asks.
+  std::shared_ptr<UpstreamsMet> upstreams_met;
 };
 
 // What a session must know of the listener that it came in by.

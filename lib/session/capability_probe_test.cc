@@ -1,0 +1,228 @@
+#include "lib/session/capability_probe.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "lib/protocol/pop3/pop3_protocol.h"
+#include "lib/session/upstreams_met.h"
+#include "lib/testing/fake_network.h"
+#include "lib/testing/recording_log.h"
+
+namespace gatehouse {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+constexpr absl::Duration kInterval = absl::Minutes(10);
+
+UpstreamTarget Target(std::string_view host) {
+  return {Endpoint{std::string(host), 110}, TlsMode::kNone};
+}
+
+class CapabilityProbeTest : public testing::Test {
+ protected:
+  CapabilityProbeTest() {
+    settings_->protocol = &Pop3Protocol();
+    settings_->default_upstream = Endpoint{"10.0.0.1", 0};
+    settings_->upstream.port = 110;
+    settings_->capabilities = std::make_shared<LearnedCapabilities>();
+    settings_->upstreams_met = std::make_shared<UpstreamsMet>();
+  }
+
+  void Store(std::string_view host, FakeNetwork::ConnectScript script =
+                                        FakeNetwork::ConnectScript::kAccept) {
+    network_.ScriptConnect(*SocketAddress::Parse(host, 110), script,
+                           [](FakePeer& peer) { peer.Deliver("+OK hi\r\n"); });
+  }
+
+  void Begin() {
+    probe_ =
+        std::make_unique<CapabilityProbe>(network_, log_, settings_, kInterval);
+    probe_->Start();
+    network_.RunUntilIdle();
+  }
+
+  // Answers the store's last unanswered CAPA.
+  void Answer(std::string_view host, std::string_view lines) {
+    for (const auto& peer : network_.connected()) {
+      if (peer->address().AddressText() != host || peer->Sent() != "CAPA\r\n") {
+        continue;
+      }
+      peer->TakeSent();
+      peer->Deliver("+OK\r\n" + std::string(lines) + ".\r\n");
+      network_.RunUntilIdle();
+      EXPECT_EQ(peer->Sent(), "QUIT\r\n");
+      EXPECT_EQ(peer->end(), FakePeer::End::kFinished);
+      return;
+    }
+    FAIL() << host << " wasn't asked";
+  }
+
+  Lines Learned() const {
+    const auto learned = settings_->capabilities->load();
+    return learned == nullptr ? Lines{"unknown"} : *learned;
+  }
+
+  size_t Asked(std::string_view host) const {
+    return std::count_if(
+        network_.asked().begin(), network_.asked().end(),
+        [&](const SocketAddress& a) { return a.AddressText() == host; });
+  }
+
+  FakeNetwork network_;
+  RecordingLog log_;
+  std::shared_ptr<SessionSettings> settings_ =
+      std::make_shared<SessionSettings>();
+  std::unique_ptr<CapabilityProbe> probe_;
+};
+
+TEST_F(CapabilityProbeTest, AsksTheDefaultUpstreamAtOnce) {
+  Store("10.0.0.1");
+  Begin();
+  EXPECT_EQ(Learned(), Lines{"unknown"});
+  Answer("10.0.0.1", "TOP\r\nUIDL\r\n");
+  EXPECT_EQ(Learned(), (Lines{"TOP", "UIDL"}));
+  EXPECT_EQ(log_.events(), Lines{"capabilities_learned"});
+}
+
+TEST_F(CapabilityProbeTest, PublishesWhatAllHaveInCommon) {
+  Store("10.0.0.1");
+  Store("10.0.0.2");
+  settings_->upstreams_met->Note(Target("10.0.0.2"), network_.Now());
+  Begin();
+  Answer("10.0.0.1", "TOP\r\nUIDL\r\nEXPIRE 30\r\nUTF8\r\n");
+  Answer("10.0.0.2", "utf8\r\nTOP\r\nEXPIRE 60\r\n");
+  EXPECT_EQ(Learned(), (Lines{"TOP", "UTF8"}));
+}
+
+TEST_F(CapabilityProbeTest, AsksAgainAfterTheInterval) {
+  Store("10.0.0.1");
+  Begin();
+  Answer("10.0.0.1", "TOP\r\n");
+  network_.Advance(kInterval - absl::Minutes(1));
+  EXPECT_EQ(Asked("10.0.0.1"), 1u);
+  network_.Advance(absl::Minutes(1));
+  EXPECT_EQ(Asked("10.0.0.1"), 2u);
+  Answer("10.0.0.1", "UIDL\r\n");
+  EXPECT_EQ(Learned(), Lines{"UIDL"});
+}
+
+TEST_F(CapabilityProbeTest, AnUpstreamThatIsDownKeepsItsLastAnswer) {
+  Store("10.0.0.1");
+  Store("10.0.0.2");
+  settings_->upstreams_met->Note(Target("10.0.0.2"), network_.Now());
+  Begin();
+  Answer("10.0.0.1", "TOP\r\nUIDL\r\n");
+  Answer("10.0.0.2", "TOP\r\n");
+  Store("10.0.0.2", FakeNetwork::ConnectScript::kRefuse);
+  for (int round = 0; round < 5; ++round) {
+    network_.Advance(kInterval);
+    Answer("10.0.0.1", "TOP\r\nUIDL\r\n");
+    EXPECT_EQ(Learned(), Lines{"TOP"});
+  }
+  EXPECT_EQ(Asked("10.0.0.2"), 6u);
+  // One line for the change, one for the outage.
+  EXPECT_EQ(std::count(log_.events().begin(), log_.events().end(),
+                       "capability_probe_failed"),
+            1);
+}
+
+TEST_F(CapabilityProbeTest, OneThatNeverAnsweredIsNotCounted) {
+  Store("10.0.0.1");
+  settings_->upstreams_met->Note(Target("10.0.0.2"), network_.Now());
+  Begin();
+  Answer("10.0.0.1", "TOP\r\n");
+  EXPECT_EQ(Learned(), Lines{"TOP"});
+}
+
+TEST_F(CapabilityProbeTest, UnknownWhileNobodyAnswers) {
+  Begin();
+  EXPECT_EQ(Learned(), Lines{"unknown"});
+  network_.Advance(kInterval);
+  EXPECT_EQ(Learned(), Lines{"unknown"});
+  Store("10.0.0.1");
+  network_.Advance(kInterval);
+  Answer("10.0.0.1", "TOP\r\n");
+  EXPECT_EQ(Learned(), Lines{"TOP"});
+}
+
+TEST_F(CapabilityProbeTest, AStoreThatStallsIsGivenUp) {
+  Store("10.0.0.1");
+  Begin();
+  network_.Advance(settings_->upstream.login_timeout);
+  EXPECT_EQ(network_.connected()[0]->end(), FakePeer::End::kFinished);
+  network_.Advance(kInterval);
+  EXPECT_EQ(Asked("10.0.0.1"), 2u);
+}
+
+TEST_F(CapabilityProbeTest, NewHostsAreAskedWithinAMinute) {
+  Store("10.0.0.1");
+  Store("10.0.0.2");
+  Begin();
+  Answer("10.0.0.1", "TOP\r\nUIDL\r\n");
+  settings_->upstreams_met->Note(Target("10.0.0.2"), network_.Now());
+  network_.Advance(absl::Minutes(1));
+  Answer("10.0.0.2", "UIDL\r\n");
+  EXPECT_EQ(Learned(), Lines{"UIDL"});
+  EXPECT_EQ(Asked("10.0.0.1"), 1u);
+}
+
+TEST_F(CapabilityProbeTest, HostsThatNobodyMeetsAreForgotten) {
+  Store("10.0.0.1");
+  Store("10.0.0.2");
+  settings_->upstreams_met->Note(Target("10.0.0.2"), network_.Now());
+  Begin();
+  Answer("10.0.0.1", "TOP\r\nUIDL\r\n");
+  Answer("10.0.0.2", "TOP\r\n");
+  EXPECT_EQ(Learned(), Lines{"TOP"});
+  Store("10.0.0.2", FakeNetwork::ConnectScript::kRefuse);
+  network_.Advance(absl::Hours(25));
+  EXPECT_EQ(Learned(), (Lines{"TOP", "UIDL"}));
+}
+
+TEST_F(CapabilityProbeTest, SendsNoCredentialsAndLeavesNothingBehind) {
+  Store("10.0.0.1");
+  settings_->upstream.master_user = "gate";
+  settings_->upstream.master_password = Secret("m4ster");
+  Begin();
+  Answer("10.0.0.1", "SASL PLAIN\r\n");
+  probe_.reset();
+  EXPECT_EQ(network_.timers(), 0u);
+}
+
+TEST_F(CapabilityProbeTest, CanBeDestroyedInTheMiddleOfAsking) {
+  Store("10.0.0.1");
+  Begin();
+  probe_.reset();
+  network_.RunUntilIdle();
+  EXPECT_NE(network_.connected()[0]->end(), FakePeer::End::kOpen);
+  EXPECT_EQ(network_.timers(), 0u);
+}
+
+TEST(UpstreamsMetTest, TheOneMetLongestAgoMakesRoom) {
+  UpstreamsMet met;
+  const absl::Time start = absl::FromUnixSeconds(1000);
+  for (size_t i = 0; i <= UpstreamsMet::kMost; ++i) {
+    met.Note(Target("10.0.1." + std::to_string(i)), start + absl::Seconds(i));
+  }
+  const auto all = met.Since(absl::InfinitePast());
+  EXPECT_EQ(all.size(), UpstreamsMet::kMost);
+  EXPECT_FALSE(all.contains("10.0.1.0:110"));
+}
+
+TEST(UpstreamsMetTest, OneHostWithAndWithoutTlsIsTwo) {
+  UpstreamsMet met;
+  UpstreamTarget target = Target("10.0.0.1");
+  met.Note(target, absl::UnixEpoch());
+  met.Note(target, absl::UnixEpoch());
+  target.tls = TlsMode::kImplicit;
+  met.Note(target, absl::UnixEpoch());
+  EXPECT_EQ(met.Since(absl::InfinitePast()).size(), 2u);
+  EXPECT_TRUE(met.Since(absl::FromUnixSeconds(1)).empty());
+}
+
+}  // namespace
+}  // namespace gatehouse
