@@ -28,6 +28,9 @@ ADMIN_DN = "cn=admin,dc=example,dc=com"
 ADMIN_PASSWORD = "adm1n-pa55"
 START_SECONDS = 20
 
+# Bazel's own PATH leaves out where Debian keeps its servers.
+os.environ["PATH"] += ":/usr/sbin:/sbin"
+
 
 def free_port():
     with socket.socket() as probe:

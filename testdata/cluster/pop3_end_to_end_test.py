@@ -1,0 +1,117 @@
+"""pop3proxy between real clients and real Dovecot stores."""
+import poplib
+import ssl
+import subprocess
+import unittest
+
+from testdata.cluster.cluster import (
+    HOST, MASTER_PASSWORD, MASTER_USER, PASSWORD, Cluster, free_port)
+
+ALICE, BOB = "alice@example.com", "bob@example.com"
+
+
+class BalancedPop3(poplib.POP3):
+    """Comes by a load balancer that speaks the PROXY protocol."""
+
+    def _create_socket(self, timeout):
+        connection = super()._create_socket(timeout)
+        connection.sendall(b"PROXY TCP4 192.0.2.77 192.0.2.1 4711 110\r\n")
+        return connection
+
+
+class Pop3EndToEndTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = Cluster()
+        cls.addClassCleanup(cls.cluster.__exit__)
+        first, second = cls.cluster.start_stores(2)
+        cls.settings = cls.cluster.local_settings({
+            ALICE: {"host": f"{HOST}:{first.pop3}"}, BOB: {"host": f"{HOST}:{second.pop3}"}})
+        cls.proxy = cls.cluster.start_proxy("pop3proxy", cls.settings)
+        cls.trust = ssl.create_default_context(cafile=cls.cluster.certificates.ca)
+
+    def log_in(self, client, user=ALICE, password=PASSWORD):
+        client.user(user)
+        client.pass_(password)
+        return client
+
+    def test_reaches_each_users_own_store(self):
+        for user, store in ((ALICE, 0), (BOB, 1)):
+            client = self.log_in(poplib.POP3(HOST, self.proxy.port), user)
+            self.assertEqual(client.stat(), (0, 0))
+            client.quit()
+            self.assertIn(f"Login: user=<{user}>", self.cluster.stores[store].dovecot_log())
+            self.assertNotIn(f"Login: user=<{user}>", self.cluster.stores[1 - store].dovecot_log())
+
+    def test_serves_start_tls_and_implicit_tls(self):
+        client = poplib.POP3(HOST, self.proxy.port)
+        self.assertIn("STLS", client.capa())
+        client.stls(self.trust)
+        self.assertNotIn("STLS", client.capa())
+        self.log_in(client).quit()
+        self.log_in(poplib.POP3_SSL(HOST, self.proxy.listeners[1], context=self.trust)).quit()
+
+    def test_refuses_wrong_passwords_and_unknown_users_alike(self):
+        answers = set()
+        for user, password in ((ALICE, "wrong"), ("nobody@example.com", PASSWORD)):
+            with self.assertRaises(poplib.error_proto) as refused:
+                self.log_in(poplib.POP3(HOST, self.proxy.port), user, password)
+            answers.add(str(refused.exception))
+        self.assertEqual(len(answers), 1, answers)
+        self.assertIn("[AUTH]", answers.pop())
+
+    def test_serves_curl_and_fetchmail(self):
+        curl = subprocess.run(
+            ["curl", "-sS", "--cacert", self.cluster.certificates.ca, "--ssl-reqd", "--max-time", "10",
+             "-u", f"{ALICE}:{PASSWORD}", f"pop3://{HOST}:{self.proxy.port}/"], capture_output=True)
+        self.assertEqual(curl.returncode, 0, curl.stderr)
+        control = self.cluster.folder / "fetchmailrc"
+        control.write_text(
+            f'poll {HOST} proto POP3 port {self.proxy.port}\n user "{ALICE}" pass "{PASSWORD}" '
+            f'sslproto "" mda "/bin/cat"\n')
+        control.chmod(0o600)
+        fetchmail = subprocess.run(
+            ["fetchmail", "-f", control, "--check", "--pidfile", self.cluster.folder / "fetchmail.pid"],
+            capture_output=True, text=True, timeout=20, env={"HOME": str(self.cluster.folder), "PATH": "/usr/bin:/bin"})
+        self.assertEqual(fetchmail.returncode, 1, fetchmail.stdout + fetchmail.stderr)  # 1: no mail
+
+    def test_says_temporary_when_a_store_is_down_and_recovers(self):
+        store = self.cluster.stores[1]
+        store.stop()
+        try:
+            with self.assertRaises(poplib.error_proto) as refused:
+                self.log_in(poplib.POP3(HOST, self.proxy.port), BOB)
+            self.assertIn("[SYS/TEMP]", str(refused.exception))
+        finally:
+            store.start()
+        self.log_in(poplib.POP3(HOST, self.proxy.port), BOB).quit()
+
+    def test_tells_the_store_the_clients_address(self):
+        proxy = self.cluster.start_proxy("pop3proxy", {
+            **self.settings, "allowPlaintextLogin": "always", "upstream": {"forwardClient": "protocol"},
+        }, [{"address": HOST, "port": free_port(), "tls": "none",
+             "proxyProtocolFrom": ["127.0.0.0/8"]}], label="pop3-forward")
+        client = BalancedPop3(HOST, proxy.port)
+        client.user(ALICE)
+        client.pass_(PASSWORD)
+        client.quit()
+        self.assertIn("rip=192.0.2.77", self.cluster.stores[0].dovecot_log())
+
+    def test_logs_in_as_master_user(self):
+        secret = self.cluster.folder / "master.secret"
+        secret.write_text(MASTER_PASSWORD)
+        secret.chmod(0o600)
+        proxy = self.cluster.start_proxy("pop3proxy", {
+            **self.settings,
+            "upstream": {"login": {"method": "masterUser", "user": MASTER_USER, "passwordFile": str(secret)}},
+        }, label="pop3-master")
+        self.log_in(poplib.POP3(HOST, proxy.port)).quit()
+
+    def test_keeps_passwords_out_of_its_log(self):
+        self.log_in(poplib.POP3(HOST, self.proxy.port)).quit()
+        self.assertTrue(self.proxy.records())
+        self.assertNotIn(PASSWORD, self.proxy.text())
+
+
+if __name__ == "__main__":
+    unittest.main()
