@@ -1,5 +1,7 @@
 #include "lib/net/event_loop.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <sys/epoll.h>
 
 #include <algorithm>
@@ -19,6 +21,29 @@ constexpr uint64_t kTickNs = 10'000'000;
 // Calls that ask for further calls get so many rounds before the kernel is
 // asked again.
 constexpr int kRoundsPerTurn = 4;
+
+// splice(2) into a socket whose peer has gone raises SIGPIPE, and knows no
+// MSG_NOSIGNAL. A library has no right to the process's signal handling, so the
+// loop's thread alone keeps the signal off while it runs.
+class SigpipeKeptOff {
+ public:
+  SigpipeKeptOff() {
+    sigemptyset(&sigpipe_);
+    sigaddset(&sigpipe_, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
+  }
+  ~SigpipeKeptOff() {
+    if (sigismember(&before_, SIGPIPE)) return;
+    const timespec at_once = {};
+    while (sigtimedwait(&sigpipe_, nullptr, &at_once) > 0) {
+    }
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+
+ private:
+  sigset_t sigpipe_;
+  sigset_t before_;
+};
 
 }  // namespace
 
@@ -104,6 +129,7 @@ EventLoop::~EventLoop() {
 }
 
 void EventLoop::Run() {
+  const SigpipeKeptOff sigpipe;
   if (!stop_wanted_) uv_run(&loop_, UV_RUN_DEFAULT);
   stop_wanted_ = false;
 }

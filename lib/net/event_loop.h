@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "lib/net/mailbox.h"
 #include "lib/net/off_loop.h"
+#include "lib/net/pipe_pool.h"
 #include "lib/net/poll_set.h"
 #include "lib/net/resolver.h"
 #include "lib/net/timer_wheel.h"
@@ -61,6 +62,7 @@ class EventLoop final : public UvNetwork {
   // Shared by all streams: they hold data only inside one stream's call. What
   // was encrypted is decrypted from the one into the other.
   char* read_buffer() { return read_buffer_.get(); }
+  PipePool& pipes() { return pipes_; }
   char* plaintext_buffer() { return read_buffer_.get() + kReadBufferBytes; }
   // Empty between two calls.
   std::string& tls_records() { return tls_records_; }
@@ -102,6 +104,7 @@ class EventLoop final : public UvNetwork {
   Resolver resolver_;
   std::unique_ptr<char[]> read_buffer_;
   std::string tls_records_;
+  PipePool pipes_;
   absl::flat_hash_set<UvStream*> kept_;
 };
 

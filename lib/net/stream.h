@@ -34,6 +34,9 @@ class StreamHandler {
  public:
   // Bytes arrived. They are the worker's own buffer: gone when this returns.
   virtual void OnData(std::string_view bytes) = 0;
+  // So many bytes have gone to the sink of set_bulk_sink(), unseen. More have
+  // come already: the last bytes of a burst are never among them.
+  virtual void OnBulkPassed(size_t bytes) {}
   // The peer will send nothing more: a FIN, under TLS a close_notify. We may
   // still write.
   virtual void OnEof() = 0;
@@ -70,6 +73,13 @@ class Stream {
   // again, by the handler or, if TLS is begun next, by the handshake. Once,
   // from inside OnData(), before TLS.
   virtual void Unread(std::string_view bytes) = 0;
+
+  // While both streams are unencrypted and the sink has nothing queued, what
+  // comes here in bulk may be written to the sink by the kernel alone, told by
+  // OnBulkPassed() instead of OnData(). A stream that can't ignores this. The
+  // sink, of the same network, must outlive this stream or its handler; null
+  // ends it.
+  virtual void set_bulk_sink(Stream* sink) {}
 
   // Writes at once what the kernel takes and queues the rest. Never fails
   // here: trouble comes as OnFailure.

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,6 +16,9 @@ namespace {
 
 // One fast peer has so many buffers a turn, then the others have theirs.
 constexpr int kReadsPerTurn = 4;
+
+// Below this, copying is cheaper than three system calls.
+constexpr int kLeastBulkBytes = 16 * 1024;
 
 // A buffer for records that has grown beyond this is given back.
 constexpr size_t kRecordsKeptBytes = 256 * 1024;
@@ -55,7 +59,7 @@ void UvStream::Close() {
   if (dead()) return;
   loop_->polls().ForgetClosing(fd_, *this);
   close(std::exchange(fd_, -1));
-  unsent_.Clear();
+  DropUnsent();
 }
 
 SocketAddress UvStream::peer() const { return PeerAddress(fd_); }
@@ -70,9 +74,11 @@ void UvStream::OnEvents(uint32_t events) {
   if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0) hung_up_ = true;
   if (finishing_) return ContinueFinishing();
   if ((events & EPOLLERR) != 0) {
-    // What came before the error is read first, where it is wanted.
-    if (!Read()) return;
-    if (!dead()) Fail(PendingError(fd_));
+    // What came before the error is read first, where it is wanted. Asking for
+    // the error would take it away, and recv() would then speak of an EOF.
+    if (!Read() || dead() || (readable_ && wants_input())) return;
+    if (error_ == 0) error_ = PendingError(fd_);
+    SettleError();
     return;
   }
   if ((events & EPOLLOUT) != 0 && !Flush()) return;
@@ -82,14 +88,26 @@ void UvStream::OnEvents(uint32_t events) {
 void UvStream::OnAgain() {
   if (finishing_) return ContinueFinishing();
   if (tls_ != nullptr && wants_input() && !Decrypt({})) return;
-  if (!Read()) return;
-  if (error_ != 0 && !dead()) Fail(error_);
+  if (Read()) SettleError();
+}
+
+void UvStream::SettleError() {
+  if (error_ == 0 || dead() || (readable_ && wants_input())) return;
+  // The peer had sent its FIN before the reset: all that it said before is
+  // good, and is still to be read.
+  if (error_ == EPIPE && !eof_) return;
+  Fail(error_);
 }
 
 void UvStream::ScheduleError(int error) {
   error_ = error;
-  unsent_.Clear();
+  DropUnsent();
   loop_->CallAgain(*this);
+}
+
+void UvStream::DropUnsent() {
+  unsent_.Clear();
+  if (piped_ != nullptr) loop_->pipes().GiveBack(std::move(piped_));
 }
 
 bool UvStream::Fail(int error) {
@@ -118,7 +136,7 @@ void UvStream::ResumeReading() {
 bool UvStream::Read() {
   for (int i = 0; i < kReadsPerTurn; ++i) {
     if (!readable_ || !wants_input()) return true;
-    if (!ReadOnce()) return false;
+    if (!(bulk_ ? PassBulk() : ReadOnce())) return false;
   }
   if (readable_ && wants_input()) loop_->CallAgain(*this);
   return true;
@@ -148,6 +166,7 @@ bool UvStream::ReadOnce() {
   // A short read has emptied the socket; what comes later is a new edge.
   const auto size = static_cast<size_t>(count);
   if (size < EventLoop::kReadBufferBytes && !hung_up_) readable_ = false;
+  bulk_ = sink_ != nullptr && size == EventLoop::kReadBufferBytes;
   const std::string_view bytes(buffer, size);
   if (tls_ != nullptr) return Decrypt(bytes);
   const bool alive = Deliver(bytes);
@@ -161,8 +180,29 @@ bool UvStream::Deliver(std::string_view bytes) {
   return polls.alive();
 }
 
+bool UvStream::PassBulk() {
+  int readable = 0;
+  ioctl(fd_, FIONREAD, &readable);
+  if (readable < kLeastBulkBytes || tls_ != nullptr || !sink_->takes_bulk()) {
+    bulk_ = false;
+    return ReadOnce();
+  }
+  // Whoever wants to know how the bytes end sees at least the last of them.
+  const ssize_t passed = sink_->TakeBulk(fd_, readable - 1);
+  if (passed < 0 && passed != -EAGAIN) return Fail(-passed);
+  if (passed <= 0) {
+    bulk_ = false;
+    return ReadOnce();
+  }
+  PollSet& polls = loop_->polls();
+  handler_->OnBulkPassed(passed);
+  return polls.alive();
+}
+
 bool UvStream::EndOfInput() {
   readable_ = false;
+  // EPIPE: the FIN came first, and the reset answered what we wrote later.
+  if (error_ != 0 && error_ != EPIPE) return Fail(error_);
   if (tls_ == nullptr) return DeliverEof();
   // Whoever cut this off would like half a message to be taken for a whole.
   return Report(Failure{.side = side_,
@@ -188,11 +228,32 @@ void UvStream::Write(std::string_view bytes) {
 }
 
 size_t UvStream::queued_bytes() const {
-  return unsent_.size() + (tls_ != nullptr ? tls_->held_bytes() : 0);
+  return unsent_.size() + (tls_ != nullptr ? tls_->held_bytes() : 0) +
+         (piped_ != nullptr ? piped_->held_bytes() : 0);
+}
+
+ssize_t UvStream::TakeBulk(int from, size_t limit) {
+  std::unique_ptr<Pipe> pipe = loop_->pipes().Take();
+  if (pipe == nullptr) return 0;
+  const ssize_t count = pipe->Fill(from, limit);
+  const int error = errno;
+  piped_ = std::move(pipe);
+  FlushPipe();
+  return count < 0 ? -error : count;
+}
+
+void UvStream::FlushPipe() {
+  while (piped_->held_bytes() > 0) {
+    const ssize_t count = piped_->Empty(fd_);
+    if (count > 0 || (count < 0 && errno == EINTR)) continue;
+    if (count < 0 && errno != EAGAIN) ScheduleError(errno);
+    return;
+  }
+  loop_->pipes().GiveBack(std::move(piped_));
 }
 
 void UvStream::Send(std::string_view bytes) {
-  if (unsent_.empty()) {
+  if (!has_unsent()) {
     ssize_t sent;
     do {
       sent = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -203,16 +264,21 @@ void UvStream::Send(std::string_view bytes) {
   unsent_.Append(bytes);
 }
 
-bool UvStream::Flush() {
-  if (unsent_.empty()) return true;
+void UvStream::FlushQueue() {
   const std::string_view bytes = unsent_.bytes();
   const ssize_t sent = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-  if (sent < 0) {
-    if (errno != EAGAIN && errno != EINTR) ScheduleError(errno);
-    return true;
+  if (sent >= 0) {
+    unsent_.Consume(sent);
+  } else if (errno != EAGAIN && errno != EINTR) {
+    ScheduleError(errno);
   }
-  unsent_.Consume(sent);
-  if (!unsent_.empty()) return true;
+}
+
+bool UvStream::Flush() {
+  if (!has_unsent()) return true;
+  if (piped_ != nullptr) FlushPipe();
+  if (piped_ == nullptr && !unsent_.empty()) FlushQueue();
+  if (has_unsent() || error_ != 0) return true;
   if (fin_wanted_) SendFin();
   if (handler_ == nullptr) return true;
   PollSet& polls = loop_->polls();
@@ -227,7 +293,7 @@ void UvStream::ShutdownWrite() {
     SendRecords();
   }
   fin_wanted_ = true;
-  if (unsent_.empty()) SendFin();
+  if (!has_unsent()) SendFin();
 }
 
 void UvStream::SendFin() {
@@ -320,6 +386,7 @@ void UvStream::LeaveSocketToFinish() {
   if (hung_up_) events |= EPOLLRDHUP;
   auto rest = Adopt(loop_, std::exchange(fd_, -1), side_, events);
   rest->unsent_ = std::move(unsent_);
+  rest->piped_ = std::move(piped_);
   CloseAfterFlush(std::move(rest));
 }
 

@@ -11,6 +11,7 @@
 #include "lib/base/byte_queue.h"
 #include "lib/base/failure.h"
 #include "lib/net/event_loop.h"
+#include "lib/net/pipe_pool.h"
 #include "lib/net/stream.h"
 #include "lib/net/tls_engine.h"
 
@@ -39,6 +40,9 @@ class UvStream final : public Stream, private PollTarget {
   void ResumeReading() override;
   void PauseReading() override { paused_ = true; }
   void Unread(std::string_view bytes) override;
+  void set_bulk_sink(Stream* sink) override {
+    sink_ = static_cast<UvStream*>(sink);
+  }
   void Write(std::string_view bytes) override;
   size_t queued_bytes() const override;
   void ShutdownWrite() override;
@@ -70,6 +74,7 @@ class UvStream final : public Stream, private PollTarget {
   // Those that call the handler give false when the stream has gone in it.
   bool Read();
   bool ReadOnce();
+  bool PassBulk();
   bool Deliver(std::string_view bytes);
   bool DeliverEof();
   bool EndOfInput();
@@ -81,6 +86,17 @@ class UvStream final : public Stream, private PollTarget {
   bool ReadPlaintext(bool& more);
   bool FailTls(const std::string& text);
 
+  // As the sink of another stream's bulk.
+  bool has_unsent() const { return piped_ != nullptr || !unsent_.empty(); }
+  bool takes_bulk() const {
+    return !dead() && error_ == 0 && !fin_wanted_ && tls_ == nullptr &&
+           !has_unsent();
+  }
+  ssize_t TakeBulk(int from, size_t limit);  // less than 0: minus errno
+  void FlushPipe();
+  void FlushQueue();
+  void DropUnsent();
+
   void StartTls(std::unique_ptr<TlsEngine> engine);
   void SendRecords();
   void LeaveSocketToFinish();
@@ -88,6 +104,7 @@ class UvStream final : public Stream, private PollTarget {
   void SendFin();
   void Close();
   void ScheduleError(int error);
+  void SettleError();
 
   void ContinueFinishing();
   void DrainInput();
@@ -95,6 +112,8 @@ class UvStream final : public Stream, private PollTarget {
 
   EventLoop* loop_;
   StreamHandler* handler_ = nullptr;
+  UvStream* sink_ = nullptr;     // takes what is read in bulk
+  std::unique_ptr<Pipe> piped_;  // holds what is to be sent before unsent_
   ByteQueue unsent_;
   std::unique_ptr<TlsEngine> tls_;
   std::unique_ptr<std::string> unread_;  // Unread(), until it is read again
@@ -105,6 +124,7 @@ class UvStream final : public Stream, private PollTarget {
   bool paused_ : 1 = true;
   bool readable_ : 1 = false;  // there may be something to read
   bool hung_up_ : 1 = false;   // a FIN is, or follows, what can be read
+  bool bulk_ : 1 = false;      // the last read was as big as can be
   bool eof_ : 1 = false;       // the handler has heard OnEof()
   bool fin_wanted_ : 1 = false;
   bool fin_sent_ : 1 = false;

@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <functional>
+#include <memory>
 #include <string>
 
 #include "lib/net/loop_test_kit.h"
@@ -140,13 +142,43 @@ TEST_F(UvStreamTest, WritingToADeadPeerFailsLaterNotInTheCall) {
 }
 
 TEST_F(UvStreamTest, TheLastReplyIsReadBeforeTheReset) {
-  // The peer answers, and closes with input of ours unread: its kernel resets.
+  // Who closes with input unread resets.
   a_.stream->Write("unread");
   RunFor(absl::Milliseconds(10));
   b_.stream->Write("BYE");
+  a_.stream->ResumeReading();
   b_.stream.reset();
+  ASSERT_TRUE(RunUntil([&] { return a_.handler.failure.has_value(); }));
+  EXPECT_EQ(a_.handler.data, "BYE");
+  EXPECT_FALSE(a_.handler.eof);
+}
+
+TEST_F(UvStreamTest, AFinBeforeTheResetIsStillAnEof) {
+  b_.stream->Write("BYE");
+  b_.stream.reset();
+  // Written to nobody: answered by a reset.
+  a_.stream->Write("NOOP");
   RunFor(absl::Milliseconds(10));
-  EXPECT_TRUE(a_.handler.failure.has_value()) << "paused: told at once";
+  a_.stream->Write("NOOP");
+  a_.stream->ResumeReading();
+  ASSERT_TRUE(RunUntil([&] { return a_.handler.failure.has_value(); }));
+  EXPECT_EQ(a_.handler.data, "BYE");
+  EXPECT_TRUE(a_.handler.eof);
+}
+
+TEST_F(UvStreamTest, BytesGivenBackAreReadAgainFirst) {
+  a_.handler.on_data = [&] {
+    a_.handler.on_data = {};
+    const std::string given_back = a_.handler.data.substr(3);
+    a_.handler.data.resize(3);
+    a_.stream->Unread(given_back);
+  };
+  a_.stream->ResumeReading();
+  b_.stream->Write("onetwo");
+  ASSERT_TRUE(RunUntil([&] { return !a_.handler.on_data; }));
+  b_.stream->Write("three");
+  ASSERT_TRUE(RunUntil([&] { return a_.handler.data.size() == 11; }));
+  EXPECT_EQ(a_.handler.data, "onetwothree");
 }
 
 TEST_F(UvStreamTest, DestroysItselfInEachCallback) {
@@ -245,6 +277,117 @@ TEST_F(UvStreamTest, WhatStillFinishesGoesWithTheNetwork) {
   b_.stream.reset();
   network_.reset();
   EXPECT_LT(OpenDescriptors(), before);
+}
+
+// Writes to the other stream what it hears, and counts what it doesn't.
+class Forwarder : public RecordingHandler {
+ public:
+  explicit Forwarder(Stream* to) : to_(to) {}
+  void OnData(std::string_view bytes) override {
+    to_->Write(bytes);
+    if (on_any) on_any();
+  }
+  void OnBulkPassed(size_t bytes) override {
+    passed += bytes;
+    if (on_passed) on_passed();
+    if (on_any) on_any();
+  }
+  size_t passed = 0;
+  std::function<void()> on_passed, on_any;
+
+ private:
+  Stream* to_;
+};
+
+// b_ sends to a_, whose bulk goes to c_, the peer of d_.
+class BulkTest : public UvStreamTest {
+ protected:
+  void SetUp() override {
+    UvStreamTest::SetUp();
+    Join(c_, d_);
+    forwarder_ = std::make_unique<Forwarder>(c_.stream.get());
+    a_.stream->set_handler(forwarder_.get());
+    a_.stream->set_bulk_sink(c_.stream.get());
+    a_.stream->ResumeReading();
+  }
+
+  static std::string Pattern(size_t size) {
+    std::string text(size, '\0');
+    uint32_t state = 1;
+    for (char& octet : text) {
+      state = state * 1664525 + 1013904223;
+      octet = static_cast<char>(state >> 24);
+    }
+    return text;
+  }
+
+  TestEnd c_, d_;
+  std::unique_ptr<Forwarder> forwarder_;
+};
+
+TEST_F(BulkTest, GoesToTheSinkUnseenAndUnchanged) {
+  const std::string bulk = Pattern(32 * kMiB);
+  d_.stream->ResumeReading();
+  b_.stream->Write(bulk);
+  ASSERT_TRUE(RunUntil([&] { return d_.handler.data.size() == bulk.size(); }));
+  EXPECT_TRUE(d_.handler.data == bulk);
+  EXPECT_GT(forwarder_->passed, kMiB);
+}
+
+TEST_F(BulkTest, WaitsWithASinkThatIsFull) {
+  const std::string bulk = Pattern(32 * kMiB);
+  const int before = OpenDescriptors();
+  forwarder_->on_any = [&] {
+    if (c_.stream->queued_bytes() > 0) a_.stream->PauseReading();
+  };
+  c_.handler.on_drained = [&] { a_.stream->ResumeReading(); };
+  b_.stream->Write(bulk);
+  RunFor(absl::Milliseconds(50));
+  EXPECT_LT(c_.stream->queued_bytes(), kMiB);
+  d_.stream->ResumeReading();
+  ASSERT_TRUE(RunUntil([&] { return d_.handler.data.size() == bulk.size(); }));
+  EXPECT_TRUE(d_.handler.data == bulk);
+  EXPECT_EQ(c_.stream->queued_bytes(), 0u);
+  EXPECT_LE(OpenDescriptors(), before + 8) << "pipes are shared";
+}
+
+TEST_F(BulkTest, KeepsItsOrderWithWhatIsWritten) {
+  const std::string bulk = Pattern(8 * kMiB);
+  forwarder_->on_passed = [&] {
+    c_.stream->Write("|");
+    a_.stream->PauseReading();
+  };
+  b_.stream->Write(bulk);
+  ASSERT_TRUE(RunUntil([&] { return forwarder_->passed > 0; }));
+  c_.stream->ShutdownWrite();
+  d_.stream->ResumeReading();
+  ASSERT_TRUE(RunUntil([&] { return d_.handler.eof; }));
+  EXPECT_EQ(d_.handler.data.back(), '|');
+  d_.handler.data.pop_back();
+  EXPECT_TRUE(bulk.starts_with(d_.handler.data));
+}
+
+TEST_F(BulkTest, ASinkWhosePeerHasGoneFailsAndRaisesNoSignal) {
+  d_.stream.reset();
+  c_.stream->ResumeReading();
+  b_.stream->Write(Pattern(8 * kMiB));
+  ASSERT_TRUE(RunUntil([&] { return c_.handler.failure.has_value(); }));
+}
+
+TEST_F(BulkTest, WhatIsInThePipeIsFlushedByAStreamThatIsGivenAway) {
+  const std::string bulk = Pattern(8 * kMiB);
+  b_.stream->Write(bulk);
+  forwarder_->on_passed = [&] {
+    if (c_.stream->queued_bytes() == 0) return;
+    a_.stream->set_bulk_sink(nullptr);
+    a_.stream->PauseReading();
+  };
+  ASSERT_TRUE(RunUntil([&] { return c_.stream->queued_bytes() > 0; }));
+  a_.stream.reset();
+  Stream::CloseAfterFlush(std::move(c_.stream));
+  d_.stream->ResumeReading();
+  ASSERT_TRUE(RunUntil([&] { return d_.handler.eof; }));
+  EXPECT_TRUE(bulk.starts_with(d_.handler.data));
 }
 
 TEST_F(UvStreamTest, TheHandlerMayBeChangedAtAnyTime) {

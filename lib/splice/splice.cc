@@ -32,6 +32,9 @@ void Splice::Start(std::string_view to_downstream,
                    std::string_view to_upstream) {
   downstream_.stream_->set_handler(&downstream_);
   upstream_.stream_->set_handler(&upstream_);
+  downstream_.stream_->set_bulk_sink(upstream_.stream_.get());
+  upstream_.stream_->set_bulk_sink(downstream_.stream_.get());
+  last_activity_ = network_.Now();
   WatchIdleness(options_.idle_limit);
   downstream_.stream_->ResumeReading();
   upstream_.stream_->ResumeReading();
@@ -42,6 +45,7 @@ void Splice::Start(std::string_view to_downstream,
 void Splice::Side::OnData(std::string_view bytes) {
   splice_.Forward(*this, bytes);
 }
+void Splice::Side::OnBulkPassed(size_t bytes) { splice_.Passed(*this, bytes); }
 void Splice::Side::OnEof() { splice_.OnSideEof(*this); }
 void Splice::Side::OnDrained() {
   splice_.Other(*this).stream_->ResumeReading();
@@ -51,15 +55,17 @@ void Splice::Side::OnFailure(const Failure& failure) {
 }
 
 void Splice::Forward(Side& from, std::string_view bytes) {
-  last_activity_ = network_.Now();
   if (bytes.empty()) return;
-  from.bytes_read_ += bytes.size();
   if (&from == &upstream_) at_line_end_ = bytes.ends_with('\n');
-  Stream& to = *Other(from).stream_;
-  to.Write(bytes);
-  if (to.queued_bytes() > options_.high_watermark_bytes) {
-    from.stream_->PauseReading();
-  }
+  Other(from).stream_->Write(bytes);
+  Passed(from, bytes.size());
+}
+
+void Splice::Passed(Side& from, size_t bytes) {
+  last_activity_ = network_.Now();
+  from.bytes_read_ += bytes;
+  const size_t queued = Other(from).stream_->queued_bytes();
+  if (queued > options_.high_watermark_bytes) from.stream_->PauseReading();
 }
 
 void Splice::OnSideEof(Side& side) {
@@ -77,6 +83,13 @@ void Splice::OnSideEof(Side& side) {
 }
 
 void Splice::OnSideFailure(Side& side, const Failure& failure) {
+  // A side that had sent its FIN owes nothing: what it said is whole, and may
+  // still be on its way to the other.
+  if (side.eof_) {
+    return Finish(&side == &downstream_ ? SpliceResult::End::kDownstreamClosed
+                                        : SpliceResult::End::kUpstreamClosed,
+                  failure.text);
+  }
   Other(side).stream_->Abort();
   Finish(&side == &downstream_ ? SpliceResult::End::kDownstreamFailed
                                : SpliceResult::End::kUpstreamFailed,

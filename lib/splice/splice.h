@@ -73,6 +73,7 @@ class Splice {
     Side(Splice& splice, std::unique_ptr<Stream> stream)
         : splice_(splice), stream_(std::move(stream)) {}
     void OnData(std::string_view bytes) override;
+    void OnBulkPassed(size_t bytes) override;
     void OnEof() override;
     void OnDrained() override;
     void OnFailure(const Failure& failure) override;
@@ -87,6 +88,7 @@ class Splice {
     return &side == &downstream_ ? upstream_ : downstream_;
   }
   void Forward(Side& from, std::string_view bytes);
+  void Passed(Side& from, size_t bytes);
   void OnSideEof(Side& side);
   void OnSideFailure(Side& side, const Failure& failure);
   void WatchIdleness(absl::Duration delay);
