@@ -4,6 +4,7 @@
 
 #include "lib/server/directory_stack.h"
 #include "lib/server/local_map_file.h"
+#include "lib/session/upstreams_met.h"
 
 namespace gatehouse {
 namespace {
@@ -60,9 +61,24 @@ void SetUpstream(const Runtime& runtime,
   upstream.master_password = Secret(config.master_password);
 }
 
+void SetCapabilities(Runtime& runtime, const Runtime* previous) {
+  const std::vector<std::string>& fixed = runtime.config.capabilities;
+  if (!fixed.empty()) {
+    runtime.capabilities = std::make_shared<LearnedCapabilities>(
+        std::make_shared<const std::vector<std::string>>(fixed));
+  } else if (previous != nullptr && previous->upstreams_met != nullptr) {
+    runtime.capabilities = previous->capabilities;
+    runtime.upstreams_met = previous->upstreams_met;
+  } else {
+    runtime.capabilities = std::make_shared<LearnedCapabilities>();
+    runtime.upstreams_met = std::make_shared<UpstreamsMet>();
+  }
+}
+
 }  // namespace
 
-RuntimeResult LoadRuntime(const std::string& file, const Protocol& protocol) {
+RuntimeResult LoadRuntime(const std::string& file, const Protocol& protocol,
+                          const Runtime* previous) {
   ConfigResult read = ReadConfig(file, protocol);
   RuntimeResult result;
   result.faults = std::move(read.faults);
@@ -74,12 +90,7 @@ RuntimeResult LoadRuntime(const std::string& file, const Protocol& protocol) {
   LoadTls(*runtime, file, result);
   LoadLocalMaps(*runtime, result);
   CheckDirectories(*runtime, file, result.faults);
-  runtime->capabilities = std::make_shared<LearnedCapabilities>();
-  if (!runtime->config.capabilities.empty()) {
-    runtime->capabilities->store(
-        std::make_shared<const std::vector<std::string>>(
-            runtime->config.capabilities));
-  }
+  SetCapabilities(*runtime, previous);
   if (result.faults.empty()) result.runtime = std::move(runtime);
   return result;
 }
@@ -105,6 +116,7 @@ std::shared_ptr<const SessionSettings> MakeSessionSettings(
   settings->failure_delay = config.failure_delay;
   settings->idle_timeout = config.idle_timeout;
   settings->capabilities = runtime.capabilities;
+  settings->upstreams_met = runtime.upstreams_met;
   return settings;
 }
 

@@ -24,6 +24,7 @@ struct Runtime {
   std::shared_ptr<const TlsClientContext> client_tls;
   std::map<std::string, std::shared_ptr<const LocalMap>> local_maps;  // by name
   std::shared_ptr<LearnedCapabilities> capabilities;
+  std::shared_ptr<UpstreamsMet> upstreams_met;  // null: none are to be learned
 };
 
 struct RuntimeResult {
@@ -32,8 +33,10 @@ struct RuntimeResult {
   std::vector<std::string> warnings;
 };
 
-// Reads `file` and everything it names; all faults are collected.
-RuntimeResult LoadRuntime(const std::string& file, const Protocol& protocol);
+// Reads `file` and everything it names; all faults are collected. What
+// `previous` has learned of the upstreams is taken over.
+RuntimeResult LoadRuntime(const std::string& file, const Protocol& protocol,
+                          const Runtime* previous = nullptr);
 
 // What the sessions of one worker share: the directories are that worker's own.
 std::shared_ptr<const SessionSettings> MakeSessionSettings(

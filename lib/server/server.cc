@@ -102,7 +102,8 @@ class Server {
                           ? config.workers
                           : std::max(1u, std::thread::hardware_concurrency());
     for (int i = 0; i < count; ++i) {
-      workers_.push_back(std::make_unique<Worker>(log_, limit_));
+      workers_.push_back(std::make_unique<Worker>(
+          log_, limit_, i == 0 ? Worker::Probing::kOn : Worker::Probing::kOff));
       auto bound = workers_.back()->Open(runtime_, addresses);
       if (!bound.ok()) return Refuse(bound.status());
       addresses = std::move(*bound);
@@ -148,7 +149,7 @@ class Server {
   }
 
   void Reload() {
-    RuntimeResult loaded = LoadRuntime(config_file_, protocol_);
+    RuntimeResult loaded = LoadRuntime(config_file_, protocol_, runtime_.get());
     for (const std::string& fault : loaded.faults) {
       log_.Write(LogRecord("reload_refused", LogRecord::Level::kError)
                      .Text("detail", fault));

@@ -4,12 +4,14 @@
 
 namespace gatehouse {
 
-Worker::Worker(LogSink& log, std::shared_ptr<AddressLimit> limit)
-    : log_(log), limit_(std::move(limit)) {}
+Worker::Worker(LogSink& log, std::shared_ptr<AddressLimit> limit,
+               Probing probing)
+    : log_(log), limit_(std::move(limit)), probing_(probing) {}
 
 Worker::~Worker() {
   // Sessions and listeners hold things of the network's.
   sessions_.clear();
+  probe_.reset();
   entrances_.clear();
   settings_.reset();
 }
@@ -67,6 +69,11 @@ void Worker::Use(std::shared_ptr<const Runtime> runtime) {
         OnMoved(user, host);
       });
   runtime_ = std::move(runtime);
+  probe_.reset();
+  if (probing_ == Probing::kOff || runtime_->upstreams_met == nullptr) return;
+  probe_ = std::make_unique<CapabilityProbe>(
+      *network_, log_, settings_, runtime_->config.capability_interval);
+  probe_->Start();
 }
 
 void Worker::Run() {
@@ -177,6 +184,7 @@ void Worker::PostDrain() {
 
 void Worker::Drain() {
   draining_ = true;
+  probe_.reset();
   entrances_.clear();
   std::vector<Session*> present;
   for (const auto& [session, kept] : sessions_) present.push_back(session);

@@ -14,6 +14,7 @@
 #include "lib/server/address_limit.h"
 #include "lib/server/runtime.h"
 #include "lib/server/stats.h"
+#include "lib/session/capability_probe.h"
 #include "lib/session/session.h"
 
 namespace gatehouse {
@@ -26,7 +27,10 @@ namespace gatehouse {
 // is the worker's own.
 class Worker : public SessionOwner {
  public:
-  Worker(LogSink& log, std::shared_ptr<AddressLimit> limit);
+  // One worker asks the upstreams for their capabilities, on behalf of all.
+  enum class Probing { kOff, kOn };
+
+  Worker(LogSink& log, std::shared_ptr<AddressLimit> limit, Probing probing);
   ~Worker();
 
   // Opens the listeners and begins to serve with `runtime`. Gives the
@@ -77,10 +81,12 @@ class Worker : public SessionOwner {
 
   LogSink& log_;
   const std::shared_ptr<AddressLimit> limit_;
+  const Probing probing_;
   const std::shared_ptr<WorkerStats> stats_ = std::make_shared<WorkerStats>();
   std::unique_ptr<UvNetwork> network_ = UvNetwork::Create();
   std::shared_ptr<const Runtime> runtime_;
   std::shared_ptr<const SessionSettings> settings_;
+  std::unique_ptr<CapabilityProbe> probe_;
   std::map<std::string, Entrance> entrances_;  // by address
   absl::flat_hash_map<Session*, Kept> sessions_;
   bool draining_ = false;

@@ -82,13 +82,16 @@ class ToyDownstream : public ToyMachine<DownstreamMachine> {
   }
 
   DownstreamEvent Next() override {
-    if (closed_) return Closed{*closed_, "toy"};
-    if (paused_ && !eof_) return Paused{};
-    if (eof_ && (paused_ || input_.find('\n') == std::string::npos)) {
-      return Closed{Closed::Reason::kEof, ""};
+    for (;;) {
+      if (closed_) return Closed{*closed_, "toy"};
+      if (paused_ && !eof_) return Paused{};
+      if (eof_ && (paused_ || input_.find('\n') == std::string::npos)) {
+        return Closed{Closed::Reason::kEof, ""};
+      }
+      const auto line = TakeLine();
+      if (!line) return NeedData{};
+      if (auto event = Obey(Words(*line))) return std::move(*event);
     }
-    const auto line = TakeLine();
-    return line ? Obey(Words(*line)) : NeedData{};
   }
 
   void TlsEstablished(const TlsFacts& facts) override {
@@ -117,7 +120,8 @@ class ToyDownstream : public ToyMachine<DownstreamMachine> {
   }
 
  private:
-  DownstreamEvent Obey(const std::vector<std::string>& words) {
+  // Nothing: go on with the next line.
+  std::optional<DownstreamEvent> Obey(const std::vector<std::string>& words) {
     if (words[0] == "TLS" && options_.start_tls_offered) {
       output_ += "OK\n";
       input_.clear();
@@ -127,7 +131,7 @@ class ToyDownstream : public ToyMachine<DownstreamMachine> {
     if ((words[0] == "LOGIN" || words[0] == "TOKEN") && words.size() >= 3) {
       if (!options_.tls_active && !options_.plaintext_login_allowed) {
         output_ += "NO privacy\n";
-        return Next();
+        return std::nullopt;
       }
       paused_ = true;
       LoginAttempt attempt;
@@ -144,7 +148,7 @@ class ToyDownstream : public ToyMachine<DownstreamMachine> {
       return Closed{Closed::Reason::kLogout, ""};
     }
     output_ += "BAD\n";
-    return Next();
+    return std::nullopt;
   }
 
   DownstreamOptions options_;

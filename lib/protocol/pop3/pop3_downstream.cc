@@ -182,6 +182,8 @@ DownstreamEvent Pop3Downstream::Next() {
     input_.Consume(end + 1);
     if (Outcome outcome = OnLine(line.Reveal())) return std::move(*outcome);
   }
+  // Nobody is left to hear the verdict.
+  if (eof_ && state_ == State::kAwaitVerdict) Close(Closed::Reason::kEof, "");
   if (closing_) return *std::exchange(closing_, std::nullopt);
   return Paused();
 }

@@ -158,6 +158,8 @@ DownstreamEvent SieveDownstream::Next() {
     }
     if (outcome) return std::move(*outcome);
   }
+  // Nobody is left to hear the verdict.
+  if (eof_ && state_ == State::kAwaitVerdict) Close(Closed::Reason::kEof, "");
   if (closing_) return *std::exchange(closing_, std::nullopt);
   return Paused();
 }
