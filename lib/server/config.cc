@@ -34,6 +34,11 @@ class ConfigReader {
     config_.host_name = root.String("hostName", HostName());
     config_.workers =
         static_cast<int>(root.Integer("workers", 0, 0, kMostWorkers));
+    config_.allow_plaintext_login =
+        root.Choice("allowPlaintextLogin", PlaintextLogin::kLoopback,
+                    {{"never", PlaintextLogin::kNever},
+                     {"loopback", PlaintextLogin::kLoopback},
+                     {"always", PlaintextLogin::kAlways}});
     ReadTls(root);
     ReadListeners(root);
     ReadConnectors(root);

@@ -1,0 +1,308 @@
+#include "lib/server/config.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "lib/server/local_map_file.h"
+#include "lib/testing/toy_protocol.h"
+
+namespace gatehouse {
+namespace {
+
+// The toy protocol under the name of a real one, for the example files.
+class Named : public Protocol {
+ public:
+  explicit Named(std::string name) : name_(std::move(name)) {}
+  std::string_view name() const override { return name_; }
+  uint16_t port() const override { return 143; }
+  uint16_t implicit_tls_port() const override { return 993; }
+  int least_idle_seconds() const override { return 600; }
+  std::unique_ptr<DownstreamMachine> NewDownstream(
+      DownstreamOptions options) const override {
+    return ToyProtocol().NewDownstream(std::move(options));
+  }
+  std::unique_ptr<UpstreamMachine> NewUpstream(
+      UpstreamOptions options) const override {
+    return ToyProtocol().NewUpstream(std::move(options));
+  }
+
+ private:
+  const std::string name_;
+};
+
+const Named& Imap() {
+  static const Named imap("imap");
+  return imap;
+}
+
+constexpr char kFolder[] = "testdata/config";
+
+TEST(ConfigTest, LoadsTheExampleOfEachExecutable) {
+  const struct {
+    const char* file;
+    const char* service;
+  } kExamples[] = {
+      {"imapproxy.json", "imap"},
+      {"imapproxy-local.json", "imap"},
+      {"pop3proxy.json", "pop3"},
+      {"sieveproxy.json", "sieve"},
+  };
+  for (const auto& example : kExamples) {
+    const ConfigResult result = ReadConfig(
+        std::string(kFolder) + "/" + example.file, Named(example.service));
+    EXPECT_TRUE(result.config)
+        << example.file << " " << testing::PrintToString(result.faults);
+  }
+}
+
+TEST(ConfigTest, LoadsTheExampleMap) {
+  const LocalMapResult result =
+      ReadLocalMap(std::string(kFolder) + "/users.json");
+  ASSERT_TRUE(result.map) << testing::PrintToString(result.faults);
+  EXPECT_EQ(result.map->Find("ALICE@example.com")->location.host,
+            (Endpoint{"127.0.0.1", 10143}));
+  EXPECT_EQ(result.map->Find("bob@example.com")->location.user, "bob");
+  EXPECT_TRUE(result.map->Find("somebody@example.org"));
+}
+
+// What the smallest configuration that works looks like; the cases of the
+// tables below put something in the place of one of its parts.
+std::string Small(const std::string& more = "",
+                  const std::string& listeners =
+                      R"([{"address": "127.0.0.1", "port": 1143}])") {
+  return R"({"listeners": )" + listeners +
+         R"(, "userMaps": [{"name": "m", "type": "localFile",
+              "localFile": "users.json"}],
+             "mapping": {"userMap": "m"})" +
+         more + "}";
+}
+
+std::vector<std::string> FaultsOf(const std::string& text) {
+  return ParseConfig(text, "c.json", kFolder, Imap()).faults;
+}
+
+TEST(ConfigTest, FillsInTheDefaults) {
+  const auto config = ParseConfig(Small(), "c.json", kFolder, Imap()).config;
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->service, "imap");
+  EXPECT_EQ(config->allow_plaintext_login, PlaintextLogin::kLoopback);
+  EXPECT_TRUE(config->authenticate_on_proxy);
+  EXPECT_EQ(config->upstream.port, 143);
+  EXPECT_EQ(config->upstream.connect_timeout, absl::Seconds(5));
+  EXPECT_TRUE(config->upstream.verify);
+  EXPECT_EQ(config->drain_timeout, absl::Seconds(30));
+  EXPECT_FALSE(config->admin);
+}
+
+TEST(ConfigTest, NamesThePlaceAndTheFault) {
+  const std::string connector =
+      R"(, "ldapConnectors": [{"name": "L", "urls": ["ldap://127.0.0.1"])";
+  const struct {
+    std::string text;
+    const char* fault;
+  } kCases[] = {
+      {"{", "c.json: line 1, column 2: not JSON: "},
+      {"{\n  \"workers\": 1,\n  x\n}", "c.json: line 3, column 3: not JSON: "},
+      {"[]", "c.json: /: an array (should be an object)"},
+      {"{}", "c.json: /listeners: none (at least one is needed)"},
+      {Small(R"(, "worker": 1)"), "c.json: /worker: unknown key"},
+      {Small(R"(, "workers": "2")"),
+       "c.json: /workers: a string (should be a whole number)"},
+      {Small(R"(, "workers": -1)"),
+       "c.json: /workers: -1 is out of range (0 to 1024)"},
+      {Small(R"(, "workers": 1.5)"),
+       "c.json: /workers: a number (should be a whole number)"},
+      {Small(R"(, "workers": 18446744073709551615)"),
+       "c.json: /workers: 18446744073709551615 is out of range (0 to 1024)"},
+      {Small(R"(, "service": "pop3")"),
+       "c.json: /service: \"pop3\" isn't what this executable serves "
+       "(\"imap\")"},
+      {Small(R"(, "allowPlaintextLogin": "sometimes")"),
+       "c.json: /allowPlaintextLogin: \"sometimes\" is none of never, "
+       "loopback, always"},
+      {Small(R"(, "allowPlaintextLogin": true)"),
+       "c.json: /allowPlaintextLogin: true is none of never, loopback, always"},
+      {Small("", "{}"),
+       "c.json: /listeners: an object (should be an array of objects)"},
+      {Small("", "[1]"),
+       "c.json: /listeners/0: a number (should be an object)"},
+      {Small("", R"([{"address": "localhost", "port": 1}])"),
+       "c.json: /listeners/0/address: \"localhost\" is not an IPv4 or IPv6 "
+       "address"},
+      {Small("", R"([{"address": "::1", "port": 70000}])"),
+       "c.json: /listeners/0/port: 70000 is out of range (0 to 65535)"},
+      {Small("", R"([{"address": "::1", "tls": "ssl"}])"),
+       "c.json: /listeners/0/tls: \"ssl\" is none of none, startTls, implicit"},
+      {Small("", R"([{"address": "::1", "tls": "implicit"}])"),
+       "c.json: /listeners/0/tls: needs a certificate in /tls/certificates"},
+      {Small("", R"([{"address": "::1", "port": 1},
+                     {"address": "::1", "port": 1}])"),
+       "c.json: /listeners/1/port: [::1]:1 stands here twice"},
+      {Small("", R"([{"address": "::1", "proxyProtocolFrom": ["ten"]}])"),
+       "c.json: /listeners/0/proxyProtocolFrom: \"ten\" is not an address "
+       "block (\"10.0.0.0/8\")"},
+      {Small("", R"([{"address": "::1", "adress": ""}])"),
+       "c.json: /listeners/0/adress: unknown key"},
+      {Small(R"(, "tls": {"certificates": [{"certificate": "none.pem"}]})"),
+       "c.json: /tls/certificates/0/certificate: testdata/config/none.pem: no "
+       "such file"},
+      {Small(R"(, "tls": {"certificates": [{"certificate": "imap.pem"}]})"),
+       "c.json: /tls/certificates/0/privateKey: missing"},
+      {Small(R"(, "tls": {"minimumVersion": "TLSv1"})"),
+       "c.json: /tls/minimumVersion: \"TLSv1\" is none of TLSv1.2, TLSv1.3"},
+      {Small(R"(, "mapping": {"userMap": "n"})"),
+       "c.json: /mapping/userMap: \"n\" is not in /userMaps"},
+      {Small(R"(, "mapping": {"mappingHost": "a", "mappingPort": 70000})"),
+       "c.json: /mapping/mappingPort: 70000 is not a port (1 to 65535)"},
+      {Small(R"(, "mapping": {"userMap": "m", "mappingHost": "0x7f.1"})"),
+       "c.json: /mapping/mappingHost: \"0x7f.1\" is not a host name or "
+       "address"},
+      {Small(R"(, "mapping": {})"),
+       "c.json: /mapping/userMap: neither a map nor a mappingHost is given"},
+      {Small(R"(, "userMaps": [{"name": "m", "type": "localFile",
+                                "localFile": "nobody.json"}])"),
+       "c.json: /userMaps/0/localFile: testdata/config/nobody.json: no such "
+       "file"},
+      {Small(R"(, "userMaps": [{"name": "m", "type": "localFile"}])"),
+       "c.json: /userMaps/0/localFile: missing"},
+      {Small(R"(, "userMaps": [{"name": "m", "type": "ldapBind",
+                                "userdbConnectorName": "L"}])"),
+       "c.json: /userMaps/0/userdbConnectorName: \"L\" is not in "
+       "/ldapConnectors"},
+      {Small(R"(, "userMaps": [{"name": "m", "type": "sql"}])"),
+       "c.json: /userMaps/0/type: \"sql\" is none of ldapBind, localFile"},
+      {Small(R"(, "userdbConnectorType": "ldapBind",
+                  "userdbConnectorName": "L")"),
+       "c.json: /userdbConnectorName: \"L\" is not in /ldapConnectors"},
+      {Small(R"(, "userdbConnectorName": "x")"),
+       "c.json: /userdbConnectorName: \"x\" is not a localFile map in "
+       "/userMaps"},
+      {Small(R"(, "ldapConnectors": [{"name": "L"}])"),
+       "c.json: /ldapConnectors/0/urls: none (\"ldap://127.0.0.1:389\")"},
+      {Small(R"(, "ldapConnectors": [{"name": "L", "urls": ["http://x"]}])"),
+       "c.json: /ldapConnectors/0/urls: \"http://x\" is not ldap://, ldaps:// "
+       "or ldapi://"},
+      {Small(connector + R"(, "adminDn": "cn=admin"}])"),
+       "c.json: /ldapConnectors/0/adminDn: needs adminPasswordFile or "
+       "adminPassword"},
+      {Small(connector + R"(, "adminPasswordFile": "none"}])"),
+       "c.json: /ldapConnectors/0/adminPasswordFile: testdata/config/none: no "
+       "such file"},
+      {Small(connector + R"(, "adminPassword": "a",
+                              "adminPasswordFile": "ldap.secret"}])"),
+       "c.json: /ldapConnectors/0/adminPassword: stands beside "
+       "adminPasswordFile"},
+      {Small(connector + R"(, "timeout": "1ms"}])"),
+       "c.json: /ldapConnectors/0/timeout: \"1ms\" is too short (at least "
+       "\"100ms\")"},
+      {Small(R"(, "upstream": {"port": 0})"),
+       "c.json: /upstream/port: 0 is not a port (1 to 65535)"},
+      {Small(R"(, "upstream": {"port": "143"})"),
+       "c.json: /upstream/port: a string (should be a port, 1 to 65535)"},
+      {Small(R"(, "upstream": {"connectTimeout": 5})"),
+       "c.json: /upstream/connectTimeout: 5 is not a duration (\"250ms\", "
+       "\"30s\", \"10m\", \"24h\")"},
+      {Small(R"(, "upstream": {"connectTimeout": "-5s"})"),
+       "c.json: /upstream/connectTimeout: \"-5s\" is not a duration "
+       "(\"250ms\", \"30s\", \"10m\", \"24h\")"},
+      {Small(R"(, "upstream": {"verify": "no"})"),
+       "c.json: /upstream/verify: a string (should be true or false)"},
+      {Small(R"(, "upstream": {"allowedHosts": ["a b"]})"),
+       "c.json: /upstream/allowedHosts: \"a b\" is not a name, \".domain\" or "
+       "block"},
+      {Small(R"(, "upstream": {"allowedHosts": "a"})"),
+       "c.json: /upstream/allowedHosts: a string (should be an array of "
+       "strings)"},
+      {Small(R"(, "upstream": {"allowedHosts": [1]})"),
+       "c.json: /upstream/allowedHosts/0: a number (should be a string)"},
+      {Small(R"(, "upstream": {"allowedPorts": [143, 0]})"),
+       "c.json: /upstream/allowedPorts/1: 0 is not a port (1 to 65535)"},
+      {Small(R"(, "upstream": {"login": {"method": "masterUser"}})"),
+       "c.json: /upstream/login/user: missing (the master user's name)"},
+      {Small(R"(, "upstream": {"login": {"method": "kerberos"}})"),
+       "c.json: /upstream/login/method: \"kerberos\" is none of replay, "
+       "masterUser"},
+      {Small(R"(, "upstream": {"caFile": "none.pem"})"),
+       "c.json: /upstream/caFile: testdata/config/none.pem: no such file"},
+      {Small(R"(, "upstream": {"sourceAddresses": ["eth0"]})"),
+       "c.json: /upstream/sourceAddresses: \"eth0\" is not an IPv4 or IPv6 "
+       "address"},
+      {Small(R"(, "idleTimeout": "5m")"),
+       "c.json: /idleTimeout: \"5m\" is too short (at least \"10m\")"},
+      {Small(R"(, "limits": {"lineBytes": 10})"),
+       "c.json: /limits/lineBytes: 10 is out of range (1024 to 1048576)"},
+      {Small(R"(, "limits": {"line": 1})"),
+       "c.json: /limits/line: unknown key"},
+      {Small(R"(, "external": true)"),
+       "c.json: /external: needs /tls/clientCaFile"},
+      {Small(R"(, "admin": {"address": "x", "port": 1})"),
+       "c.json: /admin/address: \"x\" is not an IPv4 or IPv6 address"},
+      {Small(R"(, "log": {"level": "debug"})"),
+       "c.json: /log/level: \"debug\" is none of info, warning"},
+  };
+  for (const auto& c : kCases) {
+    const std::vector<std::string> faults = FaultsOf(c.text);
+    const bool found =
+        std::any_of(faults.begin(), faults.end(), [&](const std::string& line) {
+          return line == c.fault ||
+                 (std::string_view(c.fault).ends_with(": ") &&
+                  line.starts_with(c.fault));
+        });
+    EXPECT_TRUE(found) << c.text << "\n wanted " << c.fault << "\n got "
+                       << testing::PrintToString(faults);
+  }
+}
+
+TEST(ConfigTest, FindsAllFaultsAtOnce) {
+  EXPECT_EQ(FaultsOf(Small(R"(, "a": 1, "b": 2, "workers": -1)")).size(), 3u);
+}
+
+TEST(ConfigTest, SaysWhatIsMissingOfAFile) {
+  const ConfigResult result = ReadConfig("no/such.json", Imap());
+  EXPECT_EQ(result.faults, std::vector<std::string>{
+                               "no/such.json: no such file, or not readable"});
+}
+
+TEST(LocalMapFileTest, NamesThePlaceAndTheFault) {
+  const struct {
+    const char* text;
+    const char* fault;
+  } kCases[] = {
+      {R"({"users": {"a@b": {"host": "0177.1"}}})",
+       "u.json: /users/a@b/host: \"0177.1\" is not a host (\"name\", "
+       "\"name:port\", \"imaps://name:port\")"},
+      {R"({"users": {"a@b": {"host": "gopher://x"}}})",
+       "u.json: /users/a@b/host: \"gopher://x\": unknown scheme"},
+      {R"({"users": {"a@b": {"hots": "x"}}})",
+       "u.json: /users/a@b/hots: unknown key"},
+      {R"({"users": {"a@b": 1}})",
+       "u.json: /users/a@b: a number (should be an object)"},
+      {R"({"users": {"a@b": {}, "A@B": {}}})",
+       "u.json: /users/a@b: stands here twice (case doesn't count)"},
+      {R"({"users": {"@b": {"password": "x"}}})",
+       "u.json: /users/@b/password: an entry for a whole domain has none"},
+      {R"({"user": {}})", "u.json: /user: unknown key"},
+  };
+  for (const auto& c : kCases) {
+    EXPECT_EQ(ParseLocalMap(c.text, "u.json").faults,
+              std::vector<std::string>{c.fault});
+  }
+}
+
+TEST(LocalMapFileTest, ReadsUris) {
+  const auto map = ParseLocalMap(
+                       R"({"users": {"a@b": {"host": "imaps://x:9993"},
+                                     "c@d": {"host": "imap://y"}}})",
+                       "u.json")
+                       .map;
+  ASSERT_TRUE(map);
+  EXPECT_EQ(map->Find("a@b")->location.host, (Endpoint{"x", 9993}));
+  EXPECT_TRUE(*map->Find("a@b")->location.implicit_tls);
+  EXPECT_FALSE(*map->Find("c@d")->location.implicit_tls);
+}
+
+}  // namespace
+}  // namespace gatehouse
