@@ -160,9 +160,7 @@ std::string FillHoles(std::string_view text, const LoginName& name,
   return filled;
 }
 
-// Whether there is a hole, or the error of a bad one.
-absl::StatusOr<bool> HasHole(std::string_view text) {
-  bool found = false;
+absl::Status CheckHoles(std::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '%') continue;
     const char letter = i + 1 < text.size() ? text[i + 1] : '\0';
@@ -171,10 +169,19 @@ absl::StatusOr<bool> HasHole(std::string_view text) {
           "position " + std::to_string(i + 1) +
           ": expected %e, %u, %d or %% where there is a \"%\"");
     }
-    found |= letter != '%';
     ++i;
   }
-  return found;
+  return absl::OkStatus();
+}
+
+// Whether a value depends on more than the domain.
+bool HoldsName(std::string_view value) {
+  for (size_t i = 0; i + 1 < value.size(); ++i) {
+    if (value[i] != '%') continue;
+    ++i;
+    if (value[i] == 'e' || value[i] == 'u') return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -201,32 +208,38 @@ absl::StatusOr<std::vector<FilterItem>> ParseFilter(std::string_view filter) {
 }
 
 absl::StatusOr<FilterTemplate> FilterTemplate::Create(std::string_view text) {
-  auto holes = HasHole(text);
-  if (!holes.ok()) return holes.status();
+  absl::Status holes = CheckHoles(text);
+  if (!holes.ok()) return holes;
   auto items = ParseFilter(text);
   if (!items.ok()) return items.status();
 
   FilterTemplate made;
   made.text_ = text;
-  for (const FilterItem& item : *items) {
-    const auto has_hole = HasHole(item.value);
-    if (!has_hole.ok()) return has_hole.status();
-    if (!*has_hole || item.comparison != "=" || item.has_wildcard) continue;
-    made.name_attribute_ = item.attribute;
-    made.name_value_ = item.value;
-    return made;
+  for (FilterItem& item : *items) {
+    if (item.comparison != "=" || item.has_wildcard) continue;
+    if (!HoldsName(item.value)) continue;
+    made.name_assertions_.push_back(
+        {std::move(item.attribute), std::move(item.value)});
   }
-  return absl::InvalidArgumentError(
-      "no attribute is compared with %e, %u or %d: every name would find the "
-      "same entry");
+  if (made.name_assertions_.empty()) {
+    return absl::InvalidArgumentError(
+        "no attribute is compared with %e or %u: every name would find the "
+        "same entry");
+  }
+  return made;
 }
 
 std::string FilterTemplate::Fill(const LoginName& name) const {
   return FillHoles(text_, name, QuoteFilterValue);
 }
 
-std::string FilterTemplate::NameValue(const LoginName& name) const {
-  return FillHoles(name_value_, name, Raw);
+std::vector<FilterTemplate::NameAssertion> FilterTemplate::NameAssertions(
+    const LoginName& name) const {
+  std::vector<NameAssertion> filled = name_assertions_;
+  for (NameAssertion& assertion : filled) {
+    assertion.value = FillHoles(assertion.value, name, Raw);
+  }
+  return filled;
 }
 
 }  // namespace gatehouse

@@ -34,17 +34,21 @@ absl::StatusOr<std::vector<FilterItem>> ParseFilter(std::string_view filter);
 class FilterTemplate {
  public:
   // An error for what ParseFilter() refuses, for an unknown %-letter, and for a
-  // template that doesn't depend on the name at all.
+  // template that compares nothing with %e or %u, which finds one entry for
+  // everybody.
   static absl::StatusOr<FilterTemplate> Create(std::string_view text);
 
   // The filter for this name: quoted, so that no name changes its shape.
   std::string Fill(const LoginName& name) const;
 
-  // The first attribute that is compared with a part of the name, and the
-  // value it is compared with: an entry's own spelling of the name stands
-  // there.
-  const std::string& name_attribute() const { return name_attribute_; }
-  std::string NameValue(const LoginName& name) const;
+  // The attributes that are compared with the whole name or its local part,
+  // and what each is compared with: an entry's own spelling of the name stands
+  // in one of them.
+  struct NameAssertion {
+    std::string attribute;
+    std::string value;
+  };
+  std::vector<NameAssertion> NameAssertions(const LoginName& name) const;
 
   const std::string& text() const { return text_; }
 
@@ -52,8 +56,7 @@ class FilterTemplate {
   FilterTemplate() = default;
 
   std::string text_;
-  std::string name_attribute_;
-  std::string name_value_;  // with its holes
+  std::vector<NameAssertion> name_assertions_;  // values with their holes
 };
 
 }  // namespace gatehouse

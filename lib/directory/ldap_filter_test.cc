@@ -10,9 +10,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr char kUsual[] =
-    "(&(objectClass=inetLocalMailRecipient)(mailLocalAddress=%e))";
-
 std::string ErrorOf(std::string_view text) {
   auto made = FilterTemplate::Create(text);
   return made.ok() ? "" : std::string(made.status().message());
@@ -45,11 +42,16 @@ TEST(LdapFilterTest, FillsTheHoles) {
             "(cn=50%))");
 }
 
-TEST(LdapFilterTest, KnowsWhichAttributeHoldsTheName) {
-  auto made = FilterTemplate::Create(kUsual);
+TEST(LdapFilterTest, KnowsWhichAttributesHoldTheName) {
+  auto made =
+      FilterTemplate::Create("(&(|(mail=%e)(uid=%u)(uid=x*%u))(dc=%d))");
   ASSERT_TRUE(made.ok()) << made.status();
-  EXPECT_EQ(made->name_attribute(), "mailLocalAddress");
-  EXPECT_EQ(made->NameValue({"a(b", "example.com"}), "a(b@example.com");
+  const auto assertions = made->NameAssertions({"a(b", "example.com"});
+  ASSERT_EQ(assertions.size(), 2u);
+  EXPECT_EQ(assertions[0].attribute, "mail");
+  EXPECT_EQ(assertions[0].value, "a(b@example.com");
+  EXPECT_EQ(assertions[1].attribute, "uid");
+  EXPECT_EQ(assertions[1].value, "a(b");
 }
 
 TEST(LdapFilterTest, NamesThePositionOfAnError) {
@@ -67,6 +69,7 @@ TEST(LdapFilterTest, NamesThePositionOfAnError) {
 TEST(LdapFilterTest, RefusesATemplateThatFindsTheSameEntryForAll) {
   EXPECT_NE(ErrorOf("(objectClass=person)"), "");
   EXPECT_NE(ErrorOf("(uid=%%e)"), "");
+  EXPECT_NE(ErrorOf("(associatedDomain=%d)"), "");
 }
 
 TEST(LdapFilterTest, RefusesNestingWithoutEnd) {

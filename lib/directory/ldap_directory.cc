@@ -1,0 +1,193 @@
+#include "lib/directory/ldap_directory.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "lib/base/string_bridge.h"
+#include "lib/directory/ldap_client.h"
+#include "lib/directory/ldap_entry_reader.h"
+#include "lib/directory/ldap_pool.h"
+#include "lib/directory/login_name.h"
+
+namespace gatehouse {
+namespace {
+
+using Reading = LdapEntryReader::Reading;
+
+// The empty password, and what a C string would cut to one, is an anonymous
+// bind that succeeds.
+bool IsBindable(const Secret& secret) {
+  return !secret.empty() &&
+         secret.Reveal().find('\0') == std::string_view::npos;
+}
+
+AuthenticateResult Judge(LdapVerdict verdict, const Reading& reading) {
+  switch (verdict) {
+    case LdapVerdict::kRight:
+      if (!reading.enabled) return Denial::kDisabled;
+      return Account{reading.location.user, reading.location};
+    case LdapVerdict::kWrong:
+      return Denial::kNotFound;
+    case LdapVerdict::kExpired:
+      return Denial::kExpired;
+    case LdapVerdict::kLocked:
+      return Denial::kDisabled;
+  }
+  return Denial::kNotFound;
+}
+
+// One question with its waits, in their order. Destroying it, at any time also
+// from its callback, ends the present wait.
+class Login : public Operation {
+ public:
+  Login(LdapPool& pool, const LdapEntryReader& reader, LoginName name,
+        const Secret& secret, AuthenticateCallback done)
+      : pool_(pool),
+        reader_(reader),
+        name_(std::move(name)),
+        secret_(secret.Clone()),
+        done_(std::move(done)) {
+    wait_ = pool_.Search(reader_.SearchFor(name_), [this](LdapReply reply) {
+      OnFound(std::move(reply));
+    });
+  }
+
+ private:
+  void OnFound(LdapReply reply) {
+    if (auto* failure = std::get_if<Failure>(&reply)) {
+      return Answer(std::move(*failure));
+    }
+    auto result = reader_.Read(name_, std::get<LdapFound>(reply));
+    if (auto* denial = std::get_if<Denial>(&result)) return Answer(*denial);
+    if (auto* failure = std::get_if<Failure>(&result)) {
+      return Answer(std::move(*failure));
+    }
+    reading_ = std::move(std::get<Reading>(result));
+    wait_ = pool_.Bind(reading_.dn, secret_,
+                       [this](LdapReply reply) { OnBound(std::move(reply)); });
+    secret_.Wipe();
+  }
+
+  void OnBound(LdapReply reply) {
+    if (auto* failure = std::get_if<Failure>(&reply)) {
+      return Answer(std::move(*failure));
+    }
+    Answer(Judge(std::get<LdapVerdict>(reply), reading_));
+  }
+
+  void Answer(AuthenticateResult result) {
+    AuthenticateCallback done = std::move(done_);
+    done(std::move(result));
+  }
+
+  LdapPool& pool_;
+  const LdapEntryReader& reader_;
+  const LoginName name_;
+  Secret secret_;
+  AuthenticateCallback done_;
+  Reading reading_;
+  std::unique_ptr<Operation> wait_;
+};
+
+LocateResult LocationOf(const LdapEntryReader& reader, const LoginName& name,
+                        LdapReply reply) {
+  if (auto* failure = std::get_if<Failure>(&reply)) return std::move(*failure);
+  auto result = reader.Read(name, std::get<LdapFound>(reply));
+  if (auto* denial = std::get_if<Denial>(&result)) return *denial;
+  if (auto* failure = std::get_if<Failure>(&result)) {
+    return std::move(*failure);
+  }
+  Reading& reading = std::get<Reading>(result);
+  if (!reading.enabled) return Denial::kDisabled;
+  return std::move(reading.location);
+}
+
+class LdapDirectory : public Directory {
+ public:
+  LdapDirectory(Network& network, std::shared_ptr<const LdapOptions> options,
+                LdapEntryReader reader)
+      : network_(network),
+        options_(options),
+        reader_(std::move(reader)),
+        pool_(network, std::move(options)) {}
+
+  std::unique_ptr<Operation> Authenticate(std::string_view name,
+                                          const Secret& secret,
+                                          AuthenticateCallback done) override {
+    auto parsed = ParseLoginName(name, options_->names);
+    if (!parsed || !IsBindable(secret)) {
+      return network_.Defer(
+          [done = std::move(done)]() mutable { done(Denial::kNotFound); });
+    }
+    return std::make_unique<Login>(pool_, reader_, std::move(*parsed), secret,
+                                   std::move(done));
+  }
+
+  std::unique_ptr<Operation> Locate(std::string_view name,
+                                    LocateCallback done) override {
+    auto parsed = ParseLoginName(name, options_->names, NameUse::kAddress);
+    if (!parsed) {
+      return network_.Defer(
+          [done = std::move(done)]() mutable { done(Denial::kNotFound); });
+    }
+    LdapSearch search = reader_.SearchFor(*parsed);
+    return pool_.Search(std::move(search),
+                        [this, name = std::move(*parsed),
+                         done = std::move(done)](LdapReply reply) mutable {
+                          done(LocationOf(reader_, name, std::move(reply)));
+                        });
+  }
+
+ private:
+  Network& network_;
+  const std::shared_ptr<const LdapOptions> options_;
+  const LdapEntryReader reader_;
+  LdapPool pool_;
+};
+
+}  // namespace
+
+absl::Status CheckLdapOptions(const LdapOptions& options) {
+  if (options.urls.empty()) {
+    return absl::InvalidArgumentError("urls: at least one is needed");
+  }
+  for (const std::string& url : options.urls) {
+    if (!IsLdapUrl(url)) {
+      return absl::InvalidArgumentError(
+          "urls: " + url + " is not an ldap://, ldaps:// or ldapi:// URL");
+    }
+  }
+  auto filter = FilterTemplate::Create(options.account_filter);
+  if (!filter.ok()) {
+    return absl::InvalidArgumentError(
+        "accountFilter: " + std::string(FromAbsl(filter.status().message())));
+  }
+  // A DN without a password would be an anonymous bind that seems to work.
+  if (!options.sasl_external && !options.admin_dn.empty() &&
+      options.admin_password.empty()) {
+    return absl::InvalidArgumentError("adminPassword: must not be empty");
+  }
+  if (options.timeout <= absl::ZeroDuration()) {
+    return absl::InvalidArgumentError("timeout: must be more than nothing");
+  }
+  if (options.max_search_connections == 0 ||
+      options.max_bind_connections == 0) {
+    return absl::InvalidArgumentError(
+        "maxSearchConnections, maxBindConnections: must be at least 1");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Directory>> CreateLdapDirectory(
+    Network& network, std::shared_ptr<const LdapOptions> options) {
+  absl::Status status = CheckLdapOptions(*options);
+  if (!status.ok()) return status;
+  auto reader = LdapEntryReader::Create(options);
+  if (!reader.ok()) return reader.status();
+  return std::make_unique<LdapDirectory>(network, std::move(options),
+                                         *std::move(reader));
+}
+
+}  // namespace gatehouse

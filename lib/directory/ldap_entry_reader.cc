@@ -1,0 +1,174 @@
+#include "lib/directory/ldap_entry_reader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "lib/base/string_bridge.h"
+
+namespace gatehouse {
+namespace {
+
+bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
+  return absl::EqualsIgnoreCase(ToAbsl(a), ToAbsl(b));
+}
+
+bool HoldsAny(const std::vector<std::string>& values,
+              const std::vector<std::string>& wanted) {
+  for (const std::string& value : values) {
+    for (const std::string& one : wanted) {
+      if (EqualsIgnoringCase(value, one)) return true;
+    }
+  }
+  return false;
+}
+
+Failure BadData(std::string text) {
+  return {Failure::Side::kDirectory, Failure::Kind::kConfiguration,
+          Failure::Retry::kNo, std::move(text)};
+}
+
+bool RouteAlike(const Location& a, const Location& b) {
+  return a.user == b.user && a.host == b.host &&
+         a.implicit_tls == b.implicit_tls &&
+         a.routing_address == b.routing_address && a.moving == b.moving;
+}
+
+struct Scheme {
+  std::string_view name;
+  bool implicit_tls;
+};
+constexpr Scheme kSchemes[] = {
+    {"imap", false},  {"imaps", true},       {"pop", false},
+    {"pop3", false},  {"pops", true},        {"pop3s", true},
+    {"sieve", false}, {"smtp", false},       {"smtps", true},
+    {"lmtp", false},  {"submission", false}, {"submissions", true},
+};
+
+const Scheme* FindScheme(std::string_view name) {
+  for (const Scheme& scheme : kSchemes) {
+    if (EqualsIgnoringCase(scheme.name, name)) return &scheme;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+bool ReadMailHost(std::string_view value, Location& location) {
+  constexpr std::string_view kMark = "://";
+  const size_t mark = value.find(kMark);
+  if (mark != std::string_view::npos) {
+    const Scheme* scheme = FindScheme(value.substr(0, mark));
+    if (scheme == nullptr) return false;
+    // "imap://" leaves open whether STARTTLS is wanted: the settings say it.
+    if (scheme->implicit_tls) location.implicit_tls = true;
+    value.remove_prefix(mark + kMark.size());
+    if (value.ends_with('/')) value.remove_suffix(1);
+  }
+  location.host = Endpoint::Parse(value);
+  return location.host.has_value();
+}
+
+absl::StatusOr<LdapEntryReader> LdapEntryReader::Create(
+    std::shared_ptr<const LdapOptions> options) {
+  auto filter = FilterTemplate::Create(options->account_filter);
+  if (!filter.ok()) {
+    return absl::InvalidArgumentError(
+        "accountFilter: " + std::string(FromAbsl(filter.status().message())));
+  }
+  return LdapEntryReader(std::move(options), *std::move(filter));
+}
+
+LdapSearch LdapEntryReader::SearchFor(const LoginName& name) const {
+  LdapSearch search;
+  search.base_dn = options_->account_base_dn;
+  search.filter = filter_.Fill(name);
+  for (const std::string& attribute :
+       {options_->hostname_attribute, options_->address_attribute,
+        options_->routing_address_attribute, options_->user_attribute,
+        options_->status_attribute, options_->service_attribute,
+        options_->moving_attribute}) {
+    if (!attribute.empty()) search.attributes.push_back(attribute);
+  }
+  for (auto& assertion : filter_.NameAssertions(name)) {
+    search.attributes.push_back(std::move(assertion.attribute));
+  }
+  return search;
+}
+
+LdapEntryReader::Result LdapEntryReader::Read(const LoginName& name,
+                                              const LdapFound& found) const {
+  if (found.entries.empty()) {
+    if (found.referral.empty()) return Denial::kNotFound;
+    return BadData("the directory answered with " + found.referral +
+                   ", which is not followed");
+  }
+  if (found.more) {
+    return BadData("more than " + std::to_string(kMaxLdapEntries) +
+                   " entries for " + name.Whole() + ", the first is " +
+                   found.entries.front().dn);
+  }
+  Result first = ReadEntry(name, found.entries.front());
+  for (size_t i = 1; i < found.entries.size(); ++i) {
+    const Result other = ReadEntry(name, found.entries[i]);
+    const Reading* a = std::get_if<Reading>(&first);
+    const Reading* b = std::get_if<Reading>(&other);
+    if (a == nullptr || b == nullptr || a->enabled != b->enabled ||
+        !RouteAlike(a->location, b->location)) {
+      return BadData("entries for " + name.Whole() + " differ: " +
+                     found.entries.front().dn + " and " + found.entries[i].dn);
+    }
+  }
+  return first;
+}
+
+LdapEntryReader::Result LdapEntryReader::ReadEntry(
+    const LoginName& name, const LdapEntry& entry) const {
+  Reading reading;
+  reading.dn = entry.dn;
+  reading.location.user = UserOf(name, entry);
+  if (entry.dn.empty() || reading.location.user.empty()) {
+    return Denial::kNotFound;
+  }
+  const auto& hosts = entry.Values(options_->hostname_attribute);
+  if (hosts.size() > 1) {
+    return BadData(entry.dn + ": several values of " +
+                   options_->hostname_attribute);
+  }
+  if (!hosts.empty() && !ReadMailHost(hosts.front(), reading.location)) {
+    return BadData(entry.dn + ": " + options_->hostname_attribute + " \"" +
+                   hosts.front() + "\" is not a host");
+  }
+  const auto& routing = entry.Values(options_->routing_address_attribute);
+  if (!routing.empty()) reading.location.routing_address = routing.front();
+  reading.location.addresses = entry.Values(options_->address_attribute);
+  const auto& moving = entry.Values(options_->moving_attribute);
+  reading.location.moving = !moving.empty() && !HoldsAny(moving, {"FALSE"});
+  reading.enabled = IsEnabled(entry);
+  return reading;
+}
+
+std::string LdapEntryReader::UserOf(const LoginName& name,
+                                    const LdapEntry& entry) const {
+  if (!options_->user_attribute.empty()) {
+    const auto& values = entry.Values(options_->user_attribute);
+    return values.empty() ? "" : values.front();
+  }
+  for (const auto& assertion : filter_.NameAssertions(name)) {
+    for (const std::string& value : entry.Values(assertion.attribute)) {
+      if (EqualsIgnoringCase(value, assertion.value)) return value;
+    }
+  }
+  return "";
+}
+
+bool LdapEntryReader::IsEnabled(const LdapEntry& entry) const {
+  const auto& status = entry.Values(options_->status_attribute);
+  if (!status.empty() && !HoldsAny(status, options_->active_statuses)) {
+    return false;
+  }
+  const auto& services = entry.Values(options_->service_attribute);
+  return services.empty() || HoldsAny(services, {options_->service});
+}
+
+}  // namespace gatehouse

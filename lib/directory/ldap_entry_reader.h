@@ -1,0 +1,55 @@
+#ifndef GATEHOUSE_LIB_DIRECTORY_LDAP_ENTRY_READER_H_
+#define GATEHOUSE_LIB_DIRECTORY_LDAP_ENTRY_READER_H_
+
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "lib/directory/directory.h"
+#include "lib/directory/ldap_client.h"
+#include "lib/directory/ldap_filter.h"
+#include "lib/directory/ldap_options.h"
+#include "lib/directory/login_name.h"
+
+namespace gatehouse {
+
+// The routing rules: from a name to a search, and from what was found to a
+// location. No I/O.
+class LdapEntryReader {
+ public:
+  static absl::StatusOr<LdapEntryReader> Create(
+      std::shared_ptr<const LdapOptions> options);
+
+  LdapSearch SearchFor(const LoginName& name) const;
+
+  struct Reading {
+    std::string dn;  // never empty
+    Location location;
+    bool enabled = true;
+  };
+  using Result = std::variant<Reading, Denial, Failure>;
+  Result Read(const LoginName& name, const LdapFound& found) const;
+
+ private:
+  LdapEntryReader(std::shared_ptr<const LdapOptions> options,
+                  FilterTemplate filter)
+      : options_(std::move(options)), filter_(std::move(filter)) {}
+
+  Result ReadEntry(const LoginName& name, const LdapEntry& entry) const;
+  std::string UserOf(const LoginName& name, const LdapEntry& entry) const;
+  bool IsEnabled(const LdapEntry& entry) const;
+
+  std::shared_ptr<const LdapOptions> options_;
+  FilterTemplate filter_;
+};
+
+// A mailHost: "host", "host:port" or a URI as "imaps://host:port", whose scheme
+// says whether TLS is implicit where the name of the scheme ends that question.
+// False where it is none of these.
+bool ReadMailHost(std::string_view value, Location& location);
+
+}  // namespace gatehouse
+
+#endif  // GATEHOUSE_LIB_DIRECTORY_LDAP_ENTRY_READER_H_

@@ -1,0 +1,68 @@
+#ifndef GATEHOUSE_LIB_DIRECTORY_LDAP_REPLICA_H_
+#define GATEHOUSE_LIB_DIRECTORY_LDAP_REPLICA_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/time/time.h"
+#include "lib/directory/ldap_lane.h"
+#include "lib/directory/ldap_options.h"
+#include "lib/net/network.h"
+
+namespace gatehouse {
+
+// One server of a pool: its two lanes, and whether it is well.
+class LdapReplica : private LdapLane::Owner {
+ public:
+  // What becomes of requests that have left this replica.
+  class Owner {
+   public:
+    virtual void OnReply(const LdapRequestPtr& request, LdapReply reply) = 0;
+    virtual void Retry(const LdapRequestPtr& request,
+                       const Failure& failure) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  LdapReplica(Network& network, std::shared_ptr<const LdapOptions> options,
+              const std::string& url, Owner& owner);
+
+  void Submit(const LdapRequestPtr& request);
+  void Remove(const LdapRequestPtr& request);
+
+  // Whether the request waits only because all connections are in use.
+  bool IsQueued(const LdapRequestPtr& request);
+  // Whether others got answers while this request got none.
+  bool AnsweredSince(absl::Time time) const { return last_answer_ > time; }
+
+  bool down() const { return down_; }
+  // Why it is down.
+  const Failure& failure() const { return failure_; }
+  // Leaves it: all but the binds that were sent is retried elsewhere, and it is
+  // tried again after a pause.
+  void GoDown(const Failure& failure);
+
+ private:
+  LdapLane& LaneOf(const LdapRequest& request) {
+    return request.is_bind() ? binds_ : searches_;
+  }
+  void OnReply(const LdapRequestPtr& request, LdapReply reply) override;
+  void OnOpened() override;
+  void OnOpenFailed(const Failure& failure) override;
+  void Probe();
+
+  Network& network_;
+  Owner& owner_;
+  LdapLane searches_;
+  LdapLane binds_;
+  bool down_ = false;
+  Failure failure_;
+  absl::Time last_answer_ = absl::InfinitePast();
+  absl::Duration pause_;
+  std::unique_ptr<Operation> probe_;
+};
+
+}  // namespace gatehouse
+
+#endif  // GATEHOUSE_LIB_DIRECTORY_LDAP_REPLICA_H_
