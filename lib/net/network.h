@@ -77,7 +77,8 @@ class Network {
   virtual std::unique_ptr<Operation> Defer(absl::AnyInvocable<void()> done) = 0;
 
   // Calls `ready` each time the descriptor, which stays the caller's, can be
-  // read (or, if `writable`, written).
+  // read (or, if `writable`, written). A descriptor has one watch: another one
+  // for it replaces the first.
   virtual std::unique_ptr<Operation> WatchFd(
       int fd, bool readable, bool writable,
       absl::AnyInvocable<void()> ready) = 0;

@@ -111,6 +111,7 @@ class Stream {
   // Null before OnTlsEstablished().
   virtual std::unique_ptr<TlsSession> tls_session() const = 0;
 
+  // Not set any more when the stream is dead.
   virtual SocketAddress peer() const = 0;
   virtual SocketAddress local() const = 0;
 

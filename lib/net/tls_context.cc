@@ -258,6 +258,8 @@ absl::StatusOr<std::unique_ptr<TlsClientContext>> TlsClientContext::Create(
   }
   auto impl = std::make_unique<Impl>();
   impl->context = *std::move(context);
+  impl->certificates.reset(CRYPTO_BUFFER_POOL_new());
+  SSL_CTX_set0_buffer_pool(impl->context.get(), impl->certificates.get());
   impl->verify = options.verify;
   return std::unique_ptr<TlsClientContext>(
       new TlsClientContext(std::move(impl)));

@@ -1,6 +1,9 @@
 #include "lib/net/tls_engine.h"
 
 #include <string>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -317,6 +320,37 @@ TEST_F(TlsEngineTest, AClientCertificateOfAnotherAuthorityIsRefused) {
   EXPECT_EQ(Shake(), Status::kFailed);
   EXPECT_THAT(server_->error_text(),
               HasSubstr("the certificate is not accepted"));
+}
+
+TEST_F(TlsEngineTest, ContextsServeAllThreadsAtOnce) {
+  StartServer(DefaultOptions());
+  const auto client_context =
+      TlsClientContext::Create({.ca_file = Authority().ca_file()});
+  ASSERT_TRUE(client_context.ok());
+  const auto shake = [&] {
+    auto server = TlsEngine::ForServer(*context_);
+    auto client = TlsEngine::ForClient(**client_context, "mail.example.com");
+    std::string to_server, to_client;
+    for (int i = 0; i < 4; ++i) {
+      client->Feed(to_client);
+      to_server.clear();
+      if (!client->established()) client->Handshake(to_server);
+      client->HoldInput();
+      server->Feed(to_server);
+      to_client.clear();
+      if (!server->established()) server->Handshake(to_client);
+      server->HoldInput();
+    }
+    EXPECT_TRUE(server->established()) << server->error_text();
+    EXPECT_TRUE(client->established()) << client->error_text();
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int j = 0; j < 25; ++j) shake();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
 }
 
 }  // namespace

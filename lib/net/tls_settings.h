@@ -1,6 +1,7 @@
 #ifndef GATEHOUSE_LIB_NET_TLS_SETTINGS_H_
 #define GATEHOUSE_LIB_NET_TLS_SETTINGS_H_
 
+#include <openssl/pool.h>
 #include <openssl/ssl.h>
 
 #include <string>
@@ -23,6 +24,9 @@ struct TlsServerContext::Impl {
 };
 
 struct TlsClientContext::Impl {
+  // Each session keeps its peer's certificates: those of one store are held
+  // once. Outlives the context.
+  bssl::UniquePtr<CRYPTO_BUFFER_POOL> certificates;
   bssl::UniquePtr<SSL_CTX> context;
   bool verify = true;
 };

@@ -292,6 +292,41 @@ class DescriptorDrought {
   rlimit before_;
 };
 
+TEST_F(UvNetworkTest, OutOfDescriptorsAConnectFailsAndSaysSo) {
+  DescriptorDrought drought;
+  std::optional<Failure> failure;
+  auto connect = network_->Connect(Loopback(143), {}, [&](auto result) {
+    failure = std::get<Failure>(result);
+  });
+  ASSERT_TRUE(RunUntil([&] { return failure.has_value(); }));
+  EXPECT_EQ(failure->kind, Failure::Kind::kExhausted);
+}
+
+TEST_F(UvNetworkTest, ConnectionsThatCloseOrResetAtOnceLeaveNothing) {
+  int accepted = 0;
+  RecordingHandler handler;
+  std::vector<std::unique_ptr<Stream>> streams;
+  auto listener = network_->Listen(Loopback(), {}, [&](auto stream) {
+    ++accepted;
+    stream->set_handler(&handler);
+    stream->ResumeReading();
+    streams.push_back(std::move(stream));
+  });
+  ASSERT_TRUE(listener.ok());
+  const SocketAddress address = (*listener)->local();
+  const int before = OpenDescriptors();
+  for (int i = 0; i < 1000; ++i) {
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    ASSERT_EQ(connect(fd, address.raw(), address.raw_size()), 0);
+    const linger reset = {.l_onoff = i % 2, .l_linger = 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    close(fd);
+    ASSERT_TRUE(RunUntil([&] { return accepted == i + 1; }));
+    streams.clear();
+  }
+  EXPECT_LE(OpenDescriptors(), before);
+}
+
 TEST_F(UvNetworkTest, OutOfDescriptorsItWaitsWithoutSpinningAndRecovers) {
   int accepted = 0;
   std::vector<std::unique_ptr<Stream>> streams;
