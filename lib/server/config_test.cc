@@ -107,6 +107,8 @@ TEST(ConfigTest, NamesThePlaceAndTheFault) {
       {"{", "c.json: line 1, column 2: not JSON: "},
       {"{\n  \"workers\": 1,\n  x\n}", "c.json: line 3, column 3: not JSON: "},
       {"[]", "c.json: /: an array (should be an object)"},
+      {Small(R"(, "workers": 1, "workers": 2)"),
+       "c.json: \"workers\" stands twice in one object"},
       {"{}", "c.json: /listeners: none (at least one is needed)"},
       {Small(R"(, "worker": 1)"), "c.json: /worker: unknown key"},
       {Small(R"(, "workers": "2")"),

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <fstream>
+#include <functional>
 #include <iterator>
+#include <set>
+#include <vector>
 
 namespace gatehouse {
 namespace {
@@ -22,6 +25,30 @@ std::string SyntaxFault(std::string_view text, size_t octet,
          std::string(detail == what.npos ? what : what.substr(detail + 2));
 }
 
+// Of two like keys in an object the parser would keep the last, without a word.
+class DuplicateKeys {
+ public:
+  explicit DuplicateKeys(FaultList& faults) : faults_(faults) {}
+
+  // The parser's callback; true keeps the value.
+  bool operator()(int depth, nlohmann::json::parse_event_t event,
+                  const nlohmann::json& parsed) {
+    using Event = nlohmann::json::parse_event_t;
+    if (event == Event::object_start) objects_.emplace_back();
+    if (event == Event::object_end) objects_.pop_back();
+    if (event != Event::key) return true;
+    const std::string& key = parsed.get_ref<const std::string&>();
+    if (!objects_.back().insert(key).second) {
+      faults_.Add("", "\"" + key + "\" stands twice in one object");
+    }
+    return true;
+  }
+
+ private:
+  FaultList& faults_;
+  std::vector<std::set<std::string>> objects_;  // the open ones
+};
+
 }  // namespace
 
 std::optional<std::string> ReadFile(const std::string& file) {
@@ -35,7 +62,9 @@ std::optional<std::string> ReadFile(const std::string& file) {
 std::optional<nlohmann::json> ParseJson(std::string_view text,
                                         FaultList& faults) {
   try {
-    return nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/true,
+    DuplicateKeys duplicates(faults);
+    return nlohmann::json::parse(text, std::ref(duplicates),
+                                 /*allow_exceptions=*/true,
                                  /*ignore_comments=*/true);
   } catch (const nlohmann::json::parse_error& error) {
     faults.Add("", SyntaxFault(text, error.byte, error.what()));

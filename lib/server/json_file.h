@@ -14,7 +14,8 @@ namespace gatehouse {
 std::optional<std::string> ReadFile(const std::string& file);
 
 // JSON with comments. A syntax error is added to `faults` with its line and
-// column, and gives nothing.
+// column, and gives nothing. A key that stands twice in an object is a fault
+// too; the last one is given.
 std::optional<nlohmann::json> ParseJson(std::string_view text,
                                         FaultList& faults);
 
