@@ -36,12 +36,12 @@ void PrepareProcess() {
   }
 }
 
-sigset_t BlockSignals() {
+sigset_t ServerSignals() {
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP})
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
     sigaddset(&signals, signal);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  }
   return signals;
 }
 
@@ -78,13 +78,15 @@ class Server {
 
   int Run() {
     PrepareProcess();
-    const sigset_t signals = BlockSignals();
     if (!Open()) return 1;
     for (const auto& worker : workers_) {
       threads_.emplace_back([&worker] { worker->Run(); });
     }
-    AwaitSignals(signals);
+    std::thread admin([this] { admin_network_->Run(); });
+    AwaitSignals();
     for (std::thread& thread : threads_) thread.join();
+    admin_network_->Stop();
+    admin.join();
     log_.Write(LogRecord("stopped").Text("service", protocol_.name()));
     return 0;
   }
@@ -121,8 +123,8 @@ class Server {
     if (!runtime_->config.admin) return true;
     std::vector<std::shared_ptr<WorkerStats>> stats;
     for (const auto& worker : workers_) stats.push_back(worker->stats());
-    auto admin = Admin::Open(workers_.front()->network(),
-                             *runtime_->config.admin, protocol_.name(), stats);
+    auto admin = Admin::Open(*admin_network_, *runtime_->config.admin,
+                             protocol_.name(), stats);
     if (!admin.ok()) return Refuse(admin.status());
     admin_ = std::move(*admin);
     log_.Write(LogRecord("listening")
@@ -138,41 +140,69 @@ class Server {
     return false;
   }
 
-  void AwaitSignals(const sigset_t& signals) {
+  void AwaitSignals() {
     for (;;) {
       int signal = 0;
-      sigwait(&signals, &signal);
+      sigwait(&signals_, &signal);
       if (signal != SIGHUP) break;
       Reload();
     }
-    Drain(signals);
+    Drain();
   }
 
   void Reload() {
     RuntimeResult loaded = LoadRuntime(config_file_, protocol_, runtime_.get());
+    if (loaded.runtime != nullptr) CheckNewListeners(loaded);
     for (const std::string& fault : loaded.faults) {
       log_.Write(LogRecord("reload_refused", LogRecord::Level::kError)
                      .Text("detail", fault));
     }
-    if (loaded.runtime == nullptr) return;  // the old one stays
+    if (!loaded.faults.empty()) return;  // the old one stays
+    SayWhatNeedsRestart(loaded.runtime->config);
     runtime_ = std::move(loaded.runtime);
     for (const auto& worker : workers_) worker->PostReload(runtime_);
     log_.Write(LogRecord("reloaded").Text("config", config_file_));
   }
 
-  void Drain(const sigset_t& signals) {
+  void CheckNewListeners(RuntimeResult& loaded) const {
+    const std::vector<ListenerConfig>& old = runtime_->config.listeners;
+    for (const ListenerConfig& listener : loaded.runtime->config.listeners) {
+      const bool present =
+          std::any_of(old.begin(), old.end(), [&](const ListenerConfig& other) {
+            return other.address == listener.address;
+          });
+      if (present) continue;
+      const absl::Status free = CheckFree(listener.address);
+      if (free.ok()) continue;
+      loaded.faults.push_back(config_file_ +
+                              ": /listeners: " + std::string(free.message()));
+    }
+  }
+
+  void SayWhatNeedsRestart(const Config& next) {
+    const Config& now = runtime_->config;
+    const auto say = [this](std::string_view key) {
+      log_.Write(LogRecord("restart_needed", LogRecord::Level::kWarning)
+                     .Text("key", key));
+    };
+    if (next.workers != now.workers) say("/workers");
+    if (next.admin != now.admin) say("/admin");
+    if (next.log_info != now.log_info) say("/log");
+  }
+
+  void Drain() {
     log_.Write(LogRecord("draining").Text("service", protocol_.name()));
     if (admin_ != nullptr) admin_->set_draining();
     for (const auto& worker : workers_) worker->PostDrain();
-    if (!AwaitDone(signals, runtime_->config.drain_timeout)) {
+    if (!AwaitDone(runtime_->config.drain_timeout)) {
       for (const auto& worker : workers_) worker->PostEndAll();
-      AwaitDone(signals, kLastWordsTimeout);
+      AwaitDone(kLastWordsTimeout);
     }
     for (const auto& worker : workers_) worker->PostStop();
   }
 
   // True when all workers are done; a second SIGTERM ends the waiting too.
-  bool AwaitDone(const sigset_t& signals, absl::Duration timeout) {
+  bool AwaitDone(absl::Duration timeout) {
     constexpr absl::Duration kLook = absl::Milliseconds(50);
     const absl::Time deadline = absl::Now() + timeout;
     const timespec look = absl::ToTimespec(kLook);
@@ -181,25 +211,33 @@ class Server {
           std::all_of(workers_.begin(), workers_.end(),
                       [](const auto& worker) { return worker->done(); });
       if (done) return true;
-      const int signal = sigtimedwait(&signals, nullptr, &look);
+      const int signal = sigtimedwait(&signals_, nullptr, &look);
       if (signal == SIGTERM || signal == SIGINT) hurried_ = true;
       if (hurried_) return false;
     }
     return false;
   }
 
+  const sigset_t signals_ = ServerSignals();
   const Protocol& protocol_;
   const std::string config_file_;
   std::shared_ptr<const Runtime> runtime_;
   DescriptorLog log_;
   const std::shared_ptr<AddressLimit> limit_ = std::make_shared<AddressLimit>();
   std::vector<std::unique_ptr<Worker>> workers_;
+  // On a thread of its own: it answers until the last worker has drained.
+  const std::unique_ptr<UvNetwork> admin_network_ = UvNetwork::Create();
   std::unique_ptr<Admin> admin_;
   std::vector<std::thread> threads_;
   bool hurried_ = false;
 };
 
 }  // namespace
+
+void HoldServerSignals() {
+  const sigset_t signals = ServerSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
 
 int Serve(const Protocol& protocol, const std::string& config_file,
           std::shared_ptr<const Runtime> runtime) {

@@ -81,6 +81,7 @@ int RunServer(const Service& service, int argc, char** argv) {
                      : (line.unknown + ": unknown argument").c_str());
     return 2;
   }
+  if (!line.check_config) HoldServerSignals();
   RuntimeResult loaded = LoadRuntime(line.config, service.protocol);
   PrintLines(loaded.warnings, " (warning)");
   if (line.check_config) return CheckConfig(line.config, loaded);

@@ -16,26 +16,25 @@ Worker::~Worker() {
   settings_.reset();
 }
 
-// --- Beginning
-// ----------------------------------------------------------------
+// --- Beginning ---
 
 absl::StatusOr<std::vector<SocketAddress>> Worker::Open(
     std::shared_ptr<const Runtime> runtime,
     const std::vector<SocketAddress>& addresses) {
   std::vector<SocketAddress> bound;
   for (size_t i = 0; i < addresses.size(); ++i) {
-    const absl::Status status =
-        OpenEntrance(addresses[i], runtime->config.listeners[i]);
+    const ListenerConfig& config = runtime->config.listeners[i];
+    const absl::Status status = OpenEntrance(config, addresses[i]);
     if (!status.ok()) return status;
-    bound.push_back(entrances_.at(addresses[i].ToString()).listener->local());
+    bound.push_back(entrances_.at(config.address.ToString()).listener->local());
   }
   Use(std::move(runtime));
   return bound;
 }
 
-absl::Status Worker::OpenEntrance(const SocketAddress& address,
-                                  const ListenerConfig& config) {
-  const std::string name = address.ToString();
+absl::Status Worker::OpenEntrance(const ListenerConfig& config,
+                                  const SocketAddress& address) {
+  const std::string name = config.address.ToString();
   Entrance& entrance = entrances_[name];
   if (entrance.listener == nullptr) {
     ListenOptions options;
@@ -81,8 +80,7 @@ void Worker::Run() {
   done_ = true;
 }
 
-// --- Sessions
-// -----------------------------------------------------------------
+// --- Sessions ---
 
 void Worker::OnAccept(const std::string& address,
                       std::unique_ptr<Stream> stream) {
@@ -99,6 +97,7 @@ void Worker::OnAccept(const std::string& address,
   begun.Start();
   if (admission != Admission::kOverLimit) return;
   WorkerStats::Add(stats_->over_limit);
+  if (!sessions_.contains(&begun)) return;  // it has ended in Start()
   begun.EndUnlessJoined(DownstreamMachine::ShutdownReason::kTooManyConnections);
 }
 
@@ -151,8 +150,7 @@ void Worker::OnMoved(std::string_view user, const Endpoint& host) {
   }
 }
 
-// --- Change and end
-// -------------------------------------------------------------
+// --- Change and end ---
 
 void Worker::PostReload(std::shared_ptr<const Runtime> runtime) {
   network_->Post([this, runtime = std::move(runtime)]() mutable {
@@ -165,7 +163,7 @@ void Worker::Reload(std::shared_ptr<const Runtime> runtime) {
   std::map<std::string, Entrance> kept;
   for (const ListenerConfig& listener : runtime->config.listeners) {
     const std::string name = listener.address.ToString();
-    const absl::Status status = OpenEntrance(listener.address, listener);
+    const absl::Status status = OpenEntrance(listener, listener.address);
     if (status.ok()) {
       kept[name] = std::move(entrances_[name]);
     } else {

@@ -50,7 +50,6 @@ class Worker : public SessionOwner {
   void PostStop();
   bool done() const { return done_.load(); }
   const std::shared_ptr<WorkerStats>& stats() const { return stats_; }
-  UvNetwork& network() { return *network_; }
 
  private:
   struct Entrance {
@@ -64,8 +63,8 @@ class Worker : public SessionOwner {
   };
 
   void Use(std::shared_ptr<const Runtime> runtime);
-  absl::Status OpenEntrance(const SocketAddress& address,
-                            const ListenerConfig& config);
+  absl::Status OpenEntrance(const ListenerConfig& config,
+                            const SocketAddress& address);
   void OnAccept(const std::string& address, std::unique_ptr<Stream> stream);
   enum class Admission { kFree, kCounted, kOverLimit };
   Admission Admit(const SocketAddress& peer, const ListenerSettings& listener);
@@ -87,7 +86,7 @@ class Worker : public SessionOwner {
   std::shared_ptr<const Runtime> runtime_;
   std::shared_ptr<const SessionSettings> settings_;
   std::unique_ptr<CapabilityProbe> probe_;
-  std::map<std::string, Entrance> entrances_;  // by address
+  std::map<std::string, Entrance> entrances_;  // by configured address
   absl::flat_hash_map<Session*, Kept> sessions_;
   bool draining_ = false;
   std::atomic<bool> done_ = false;
