@@ -163,7 +163,7 @@ class ServerTest(unittest.TestCase):
     # --- Draining ---
 
     def test_drain_lets_joined_clients_finish_and_dismisses_the_others(self):
-        proxy = self.start()
+        proxy = self.start(workers=1)
         joined, waiting = self.joined(proxy), self.connect(proxy)
         waiting.line()
         port = proxy.port

@@ -47,7 +47,6 @@ class ConfigReader {
     ReadUpstream(root.Object("upstream"));
     ReadMapping(root);
     ReadCache(root.Object("cache"));
-    ReadNames(root.Object("names"));
     ReadLimits(root.Object("limits"));
     ReadTimes(root);
     ReadMechanisms(root);
@@ -62,6 +61,7 @@ class ConfigReader {
 
  private:
   static constexpr int64_t kMostWorkers = 1024;
+  static constexpr int64_t kMostConnections = 1024;
   static constexpr int64_t kMostCount = 1'000'000'000;
 
   // A relative name is taken from the configuration's own folder.
@@ -190,54 +190,81 @@ class ConfigReader {
   }
 
   void ReadConnectors(JsonReader& root) {
+    const LoginNameRules names = ReadNames(root.Object("names"));
     for (JsonReader& entry : root.Objects("ldapConnectors")) {
-      LdapConnectorConfig connector;
-      connector.name = Name(entry);
-      connector.urls = entry.Strings("urls");
-      if (connector.urls.empty()) {
-        entry.Fault("urls", "none (\"ldap://127.0.0.1:389\")");
+      auto connector = std::make_shared<LdapConnectorConfig>();
+      connector->name = Name(entry);
+      if (config_.FindConnector(connector->name) != nullptr) {
+        entry.Fault("name", "\"" + connector->name + "\" stands here twice");
       }
-      for (const std::string& url : connector.urls) {
-        if (!url.starts_with("ldap://") && !url.starts_with("ldaps://") &&
-            !url.starts_with("ldapi://")) {
-          entry.Fault("urls",
-                      "\"" + url + "\" is not ldap://, ldaps:// or ldapi://");
-        }
-      }
-      connector.start_tls = entry.Bool("startTls", false);
-      connector.ca_file = File(entry, "caFile");
-      connector.admin_dn = entry.String("adminDn");
-      if (entry.Has("adminPassword") && entry.Has("adminPasswordFile")) {
-        entry.Fault("adminPassword", "stands beside adminPasswordFile");
-      }
-      connector.admin_password = entry.String("adminPassword");
-      const std::string from_file = SecretFrom(entry, "adminPasswordFile");
-      if (!from_file.empty()) connector.admin_password = from_file;
-      if (!connector.admin_dn.empty() && connector.admin_password.empty()) {
-        entry.Fault("adminDn", "needs adminPasswordFile or adminPassword");
-      }
-      connector.account_base_dn = entry.String("accountBaseDn");
-      connector.account_filter =
-          entry.String("accountFilter",
-                       "(&(objectClass=inetLocalMailRecipient)"
-                       "(mailLocalAddress=%e))");
-      connector.service_filter = entry.String("serviceFilter");
-      connector.hostname_attribute =
-          entry.String("hostnameAttribute", "mailHost");
-      connector.user_attribute = entry.String("userAttribute");
-      connector.moving_attribute = entry.String("movingAttribute");
-      connector.timeout =
-          entry.Duration("timeout", absl::Seconds(5), absl::Milliseconds(100));
-      connector.search_connections =
-          static_cast<int>(entry.Integer("searchConnections", 2, 1, 64));
-      connector.bind_connections =
-          static_cast<int>(entry.Integer("bindConnections", 8, 1, 256));
-      if (config_.FindConnector(connector.name) != nullptr) {
-        entry.Fault("name", "\"" + connector.name + "\" stands here twice");
-      }
-      config_.ldap_connectors.push_back(std::move(connector));
+      LdapOptions& options = connector->options;
+      options.names = names;
+      options.service = protocol_.name();
+      ReadLdapServers(entry, options);
+      ReadLdapAccounts(entry, options);
+      options.timeout =
+          entry.Duration("timeout", options.timeout, absl::Milliseconds(100));
+      options.max_search_connections = static_cast<size_t>(
+          entry.Integer("searchConnections", 2, 1, kMostConnections));
+      options.max_bind_connections = static_cast<size_t>(
+          entry.Integer("bindConnections", 16, 1, kMostConnections));
       entry.Finish();
+      config_.ldap_connectors.push_back(std::move(connector));
     }
+  }
+
+  // Which servers, and who we are to them.
+  void ReadLdapServers(JsonReader& entry, LdapOptions& options) {
+    options.urls = entry.Strings("urls");
+    if (options.urls.empty()) {
+      entry.Fault("urls", "none (\"ldap://127.0.0.1:389\")");
+    }
+    for (const std::string& url : options.urls) {
+      if (!url.starts_with("ldap://") && !url.starts_with("ldaps://") &&
+          !url.starts_with("ldapi://")) {
+        entry.Fault("urls",
+                    "\"" + url + "\" is not ldap://, ldaps:// or ldapi://");
+      }
+    }
+    options.start_tls = entry.Bool("startTls", false);
+    options.ca_file = File(entry, "caFile");
+    options.sasl_external = entry.Bool("saslExternal", false);
+    options.admin_dn = entry.String("adminDn");
+    if (entry.Has("adminPassword") && entry.Has("adminPasswordFile")) {
+      entry.Fault("adminPassword", "stands beside adminPasswordFile");
+    }
+    const std::string inlined = entry.String("adminPassword");
+    const std::string from_file = SecretFrom(entry, "adminPasswordFile");
+    options.admin_password = Secret(from_file.empty() ? inlined : from_file);
+    if (!options.admin_dn.empty() && options.admin_password.empty()) {
+      entry.Fault("adminDn", "needs adminPasswordFile or adminPassword");
+    }
+  }
+
+  // How an entry is found and read.
+  void ReadLdapAccounts(JsonReader& entry, LdapOptions& options) {
+    const auto text = [&](std::string_view key, std::string& option) {
+      option = entry.String(key, option);
+    };
+    text("accountBaseDn", options.account_base_dn);
+    text("accountFilter", options.account_filter);
+    text("hostnameAttribute", options.hostname_attribute);
+    text("addressAttribute", options.address_attribute);
+    text("routingAddressAttribute", options.routing_address_attribute);
+    text("userAttribute", options.user_attribute);
+    text("statusAttribute", options.status_attribute);
+    text("serviceAttribute", options.service_attribute);
+    text("movingAttribute", options.moving_attribute);
+    if (entry.Has("activeStatuses")) {
+      options.active_statuses = entry.Strings("activeStatuses");
+    }
+    const absl::Status status = CheckLdapOptions(options);
+    if (status.ok() || options.urls.empty()) return;
+    // "accountFilter: position 3: …"
+    const std::string message(status.message());
+    const size_t colon = message.find(": ");
+    if (colon == std::string::npos) return entry.Fault("urls", message);
+    entry.Fault(message.substr(0, colon), message.substr(colon + 2));
   }
 
   std::string Name(JsonReader& entry) {
@@ -410,11 +437,12 @@ class ConfigReader {
     cache.Finish();
   }
 
-  void ReadNames(JsonReader names) {
-    config_.names.default_domain = names.String("defaultDomain");
-    config_.names.lower_case_local_part =
-        names.Bool("lowerCaseLocalPart", false);
+  LoginNameRules ReadNames(JsonReader names) {
+    LoginNameRules rules;
+    rules.default_domain = names.String("defaultDomain");
+    rules.lower_case_local = names.Bool("lowerCaseLocalPart", false);
     names.Finish();
+    return rules;
   }
 
   void ReadLimits(JsonReader limits) {
@@ -490,12 +518,10 @@ const UserMapConfig* Config::FindUserMap(std::string_view name) const {
 }
 
 const LdapConnectorConfig* Config::FindConnector(std::string_view name) const {
-  const auto found =
-      std::find_if(ldap_connectors.begin(), ldap_connectors.end(),
-                   [&](const LdapConnectorConfig& connector) {
-                     return connector.name == name;
-                   });
-  return found == ldap_connectors.end() ? nullptr : &*found;
+  const auto found = std::find_if(
+      ldap_connectors.begin(), ldap_connectors.end(),
+      [&](const auto& connector) { return connector->name == name; });
+  return found == ldap_connectors.end() ? nullptr : found->get();
 }
 
 ConfigResult ParseConfig(std::string_view text, const std::string& file,

@@ -2,6 +2,7 @@
 #define GATEHOUSE_LIB_SERVER_CONFIG_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 
 #include "absl/time/time.h"
 #include "lib/base/endpoint.h"
+#include "lib/directory/ldap_options.h"
 #include "lib/net/tls_context.h"
 #include "lib/protocol/machine.h"
 #include "lib/session/session_settings.h"
@@ -28,20 +30,7 @@ struct ListenerConfig {
 
 struct LdapConnectorConfig {
   std::string name;
-  std::vector<std::string> urls;
-  bool start_tls = false;
-  std::string ca_file;
-  std::string admin_dn;
-  std::string admin_password;
-  std::string account_base_dn;
-  std::string account_filter;
-  std::string service_filter;
-  std::string hostname_attribute;
-  std::string user_attribute;    // "": the address that was searched for
-  std::string moving_attribute;  // "": moves aren't marked
-  absl::Duration timeout;
-  int search_connections = 0;
-  int bind_connections = 0;
+  LdapOptions options;
 };
 
 struct UserMapConfig {
@@ -58,11 +47,6 @@ struct CacheConfig {
   absl::Duration stale_ttl;
   absl::Duration password_ttl;  // zero: passwords aren't remembered
   size_t entries = 0;
-};
-
-struct NamesConfig {
-  std::string default_domain;
-  bool lower_case_local_part = false;
 };
 
 struct UpstreamConfig {
@@ -89,7 +73,7 @@ struct Config {
   std::vector<ListenerConfig> listeners;
   TlsServerContext::Options tls;
   PlaintextLogin allow_plaintext_login = PlaintextLogin::kLoopback;
-  std::vector<LdapConnectorConfig> ldap_connectors;
+  std::vector<std::shared_ptr<const LdapConnectorConfig>> ldap_connectors;
   std::vector<UserMapConfig> user_maps;
   UserMapConfig::Type userdb_connector_type = UserMapConfig::Type::kLocalFile;
   std::string userdb_connector_name;
@@ -98,7 +82,6 @@ struct Config {
   std::optional<Endpoint> mapping_host;  // with mappingPort
   UpstreamConfig upstream;
   CacheConfig cache;
-  NamesConfig names;
   DownstreamLimits limits;
   int connections_per_address = 0;
   int connections = 0;

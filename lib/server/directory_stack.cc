@@ -1,36 +1,72 @@
 #include "lib/server/directory_stack.h"
 
+#include <utility>
+
+#include "lib/base/check.h"
 #include "lib/directory/composed_directory.h"
+#include "lib/directory/ldap_directory.h"
 #include "lib/directory/static_directory.h"
 
 namespace gatehouse {
 namespace {
 
-std::shared_ptr<Directory> MapDirectory(const Runtime& runtime,
-                                        Network& network,
-                                        std::string_view name) {
-  const UserMapConfig* map = runtime.config.FindUserMap(name);
-  if (map == nullptr) return nullptr;
-  return std::make_shared<StaticDirectory>(network,
-                                           runtime.local_maps.at(map->name));
-}
+// Makes each map and connector that is named, once.
+class DirectoryBuilder {
+ public:
+  DirectoryBuilder(const Runtime& runtime, Network& network)
+      : runtime_(runtime), network_(network) {}
+
+  // Null where there is none of that name.
+  std::shared_ptr<Directory> Map(std::string_view name) {
+    const UserMapConfig* map = runtime_.config.FindUserMap(name);
+    if (map == nullptr) return nullptr;
+    if (map->type == UserMapConfig::Type::kLdapBind) {
+      return Connector(map->connector);
+    }
+    return std::make_shared<StaticDirectory>(network_,
+                                             runtime_.local_maps.at(map->name));
+  }
+
+  std::shared_ptr<Directory> Connector(const std::string& name) {
+    std::shared_ptr<Directory>& made = connectors_[name];
+    if (made != nullptr) return made;
+    for (const auto& connector : runtime_.config.ldap_connectors) {
+      if (connector->name != name) continue;
+      auto created = CreateLdapDirectory(
+          network_,
+          std::shared_ptr<const LdapOptions>(connector, &connector->options));
+      GATEHOUSE_CHECK(created.ok(), "the options were checked when read");
+      made = std::move(*created);
+    }
+    return made;
+  }
+
+ private:
+  const Runtime& runtime_;
+  Network& network_;
+  std::map<std::string, std::shared_ptr<Directory>> connectors_;
+};
 
 }  // namespace
-
-void CheckDirectories(const Runtime& runtime, const std::string& file,
-                      std::vector<std::string>& faults) {}
 
 std::shared_ptr<Directory> MakeDirectory(const Runtime& runtime,
                                          Network& network, LogSink& log) {
   const Config& config = runtime.config;
-  const std::string& where = config.mapping_user_map;
-  const std::string& who = config.userdb_connector_name;
-  const auto locating = MapDirectory(runtime, network, where);
-  if (!config.authenticate_on_proxy || who.empty() || who == where) {
-    if (locating != nullptr) return locating;
+  DirectoryBuilder builder(runtime, network);
+  const auto where = builder.Map(config.mapping_user_map);
+  if (!config.authenticate_on_proxy) {
+    return std::make_shared<ComposedDirectory>(network, nullptr, where);
   }
-  return std::make_shared<ComposedDirectory>(
-      network, MapDirectory(runtime, network, who), locating);
+  const std::string& name = config.userdb_connector_name;
+  const bool local =
+      config.userdb_connector_type == UserMapConfig::Type::kLocalFile;
+  const bool same = local && (name.empty() || name == config.mapping_user_map);
+  const auto who = same    ? where
+                   : local ? builder.Map(name)
+                           : builder.Connector(name);
+  // One directory that answers both questions is asked once for both.
+  if (who == where && who != nullptr) return who;
+  return std::make_shared<ComposedDirectory>(network, who, where);
 }
 
 }  // namespace gatehouse

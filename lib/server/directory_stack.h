@@ -2,8 +2,6 @@
 #define GATEHOUSE_LIB_SERVER_DIRECTORY_STACK_H_
 
 #include <memory>
-#include <string>
-#include <vector>
 
 #include "lib/base/log.h"
 #include "lib/directory/directory.h"
@@ -11,11 +9,6 @@
 #include "lib/server/runtime.h"
 
 namespace gatehouse {
-
-// Faults of the LDAP connectors that only the directory can see (a filter that
-// isn't one), as printable lines.
-void CheckDirectories(const Runtime& runtime, const std::string& file,
-                      std::vector<std::string>& faults);
 
 // The directory of one worker as the configuration composes it: who checks
 // passwords (userdbConnector), who locates (mapping.userMap).

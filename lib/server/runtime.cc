@@ -89,7 +89,6 @@ RuntimeResult LoadRuntime(const std::string& file, const Protocol& protocol,
   runtime->config = std::move(*read.config);
   LoadTls(*runtime, file, result);
   LoadLocalMaps(*runtime, result);
-  CheckDirectories(*runtime, file, result.faults);
   SetCapabilities(*runtime, previous);
   if (result.faults.empty()) result.runtime = std::move(runtime);
   return result;

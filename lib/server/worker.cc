@@ -13,6 +13,7 @@ Worker::~Worker() {
   sessions_.clear();
   probe_.reset();
   entrances_.clear();
+  retired_.clear();
   settings_.reset();
 }
 
@@ -62,6 +63,7 @@ void Worker::Use(std::shared_ptr<const Runtime> runtime) {
   for (const auto& [name, entrance] : entrances_) {
     own.push_back(entrance.listener->local());
   }
+  if (settings_ != nullptr) retired_.push_back(std::move(settings_));
   settings_ = MakeSessionSettings(*runtime, *network_, log_, own);
   settings_->directory->set_move_observer(
       [this](std::string_view user, const Endpoint& host) {
@@ -137,7 +139,13 @@ void Worker::OnEnded(Session& session) {
   if (kept->second.counted) limit_->Leave(record.peer);
   if (session.joined()) WorkerStats::Subtract(stats_->joined);
   sessions_.erase(kept);
+  if (!retired_.empty()) network_->Post([this] { DropRetired(); });
   StopIfEmpty();
+}
+
+void Worker::DropRetired() {
+  std::erase_if(retired_,
+                [](const auto& settings) { return settings.use_count() == 1; });
 }
 
 void Worker::OnMoved(std::string_view user, const Endpoint& host) {
@@ -174,6 +182,7 @@ void Worker::Reload(std::shared_ptr<const Runtime> runtime) {
   }
   entrances_ = std::move(kept);
   Use(std::move(runtime));
+  DropRetired();
 }
 
 void Worker::PostDrain() {

@@ -71,6 +71,7 @@ class Worker : public SessionOwner {
   void Reload(std::shared_ptr<const Runtime> runtime);
   void Drain();
   void StopIfEmpty();
+  void DropRetired();
   void OnMoved(std::string_view user, const Endpoint& host);
 
   // SessionOwner:
@@ -85,6 +86,10 @@ class Worker : public SessionOwner {
   std::unique_ptr<UvNetwork> network_ = UvNetwork::Create();
   std::shared_ptr<const Runtime> runtime_;
   std::shared_ptr<const SessionSettings> settings_;
+  // Of former configurations, while sessions have them. Held here too, because
+  // a directory must not go in one of its own callbacks, and a session's end
+  // may stand in one.
+  std::vector<std::shared_ptr<const SessionSettings>> retired_;
   std::unique_ptr<CapabilityProbe> probe_;
   std::map<std::string, Entrance> entrances_;  // by configured address
   absl::flat_hash_map<Session*, Kept> sessions_;
