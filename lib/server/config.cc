@@ -197,6 +197,7 @@ class ConfigReader {
       if (config_.FindConnector(connector->name) != nullptr) {
         entry.Fault("name", "\"" + connector->name + "\" stands here twice");
       }
+      const size_t faults_before = entry.fault_count();
       LdapOptions& options = connector->options;
       options.names = names;
       options.service = protocol_.name();
@@ -209,6 +210,7 @@ class ConfigReader {
       options.max_bind_connections = static_cast<size_t>(
           entry.Integer("bindConnections", 16, 1, kMostConnections));
       entry.Finish();
+      if (entry.fault_count() == faults_before) CheckConnector(entry, options);
       config_.ldap_connectors.push_back(std::move(connector));
     }
   }
@@ -258,9 +260,12 @@ class ConfigReader {
     if (entry.Has("activeStatuses")) {
       options.active_statuses = entry.Strings("activeStatuses");
     }
+  }
+
+  // What only the directory can see, in its words: "accountFilter: position 3…"
+  static void CheckConnector(JsonReader& entry, const LdapOptions& options) {
     const absl::Status status = CheckLdapOptions(options);
-    if (status.ok() || options.urls.empty()) return;
-    // "accountFilter: position 3: …"
+    if (status.ok()) return;
     const std::string message(status.message());
     const size_t colon = message.find(": ");
     if (colon == std::string::npos) return entry.Fault("urls", message);

@@ -200,6 +200,8 @@ TEST(ConfigTest, NamesThePlaceAndTheFault) {
       {Small(connector + R"(, "timeout": "1ms"}])"),
        "c.json: /ldapConnectors/0/timeout: \"1ms\" is too short (at least "
        "\"100ms\")"},
+      {Small(connector + R"(, "accountFilter": "(mail=%e"}])"),
+       "c.json: /ldapConnectors/0/accountFilter: "},
       {Small(R"(, "upstream": {"port": 0})"),
        "c.json: /upstream/port: 0 is not a port (1 to 65535)"},
       {Small(R"(, "upstream": {"port": "143"})"),
@@ -260,6 +262,29 @@ TEST(ConfigTest, NamesThePlaceAndTheFault) {
 
 TEST(ConfigTest, FindsAllFaultsAtOnce) {
   EXPECT_EQ(FaultsOf(Small(R"(, "a": 1, "b": 2, "workers": -1)")).size(), 3u);
+}
+
+TEST(ConfigTest, SaysAConnectorsFaultOnce) {
+  EXPECT_EQ(FaultsOf(Small(R"(, "ldapConnectors": [{"name": "L",
+                                "urls": ["http://x"], "adminDn": "cn=a"}])")),
+            (std::vector<std::string>{
+                "c.json: /ldapConnectors/0/urls: \"http://x\" is not ldap://, "
+                "ldaps:// or ldapi://",
+                "c.json: /ldapConnectors/0/adminDn: needs adminPasswordFile or "
+                "adminPassword"}));
+}
+
+TEST(ConfigTest, HandsAConnectorOn) {
+  const auto config =
+      ReadConfig(std::string(kFolder) + "/imapproxy.json", Imap()).config;
+  ASSERT_TRUE(config);
+  const LdapConnectorConfig* connector = config->FindConnector("LDAP_Master");
+  ASSERT_NE(connector, nullptr);
+  EXPECT_EQ(connector->options.urls,
+            std::vector<std::string>{"ldap://127.0.0.1:3890"});
+  EXPECT_EQ(connector->options.hostname_attribute, "mailHost");
+  EXPECT_EQ(connector->options.service, "imap");
+  EXPECT_FALSE(connector->options.admin_password.empty());
 }
 
 TEST(ConfigTest, SaysWhatIsMissingOfAFile) {

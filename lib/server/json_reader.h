@@ -45,6 +45,8 @@ class JsonReader {
   // A fault at a key, found by the caller.
   void Fault(std::string_view key, std::string_view what);
   void Warn(std::string_view key, std::string_view what);
+  // Of the whole file so far.
+  size_t fault_count() const { return faults_->faults().size(); }
 
   std::string String(std::string_view key, std::string_view otherwise = "");
   bool Bool(std::string_view key, bool otherwise);

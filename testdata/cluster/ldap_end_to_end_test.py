@@ -1,0 +1,111 @@
+"""imapproxy before a real slapd: who is let in, where to, and what an outage looks like."""
+import imaplib
+import signal
+import time
+import unittest
+
+from shells.fake_store import FakeStore
+from testdata.cluster.cluster import HOST, PASSWORD, Cluster, free_port
+
+ALICE, BOB, HOMELESS = "alice@example.com", "bob@example.com", "homeless@example.com"
+NOBODY = "nobody@example.com"
+RECOVERY_SECONDS = 30
+
+
+class LdapEndToEndTest(unittest.TestCase):
+    def setUp(self):
+        self.cluster = Cluster()
+        self.addCleanup(self.cluster.__exit__)
+        self.first, self.second = FakeStore("first"), FakeStore("second")
+        self.addCleanup(self.first.close)
+        self.addCleanup(self.second.close)
+
+    def start_directory(self):
+        slapd = self.cluster.start_directory()
+        self.cluster.add_user(ALICE, f"{HOST}:{self.first.port}")
+        self.cluster.add_user(BOB, f"{HOST}:{self.second.port}")
+        self.cluster.add_user(HOMELESS)
+        return slapd
+
+    def start_proxy(self, **settings):
+        return self.cluster.start_proxy("imapproxy", {
+            "allowPlaintextLogin": "always", "workers": 1, **self.cluster.ldap_settings(), **settings})
+
+    def log_in(self, proxy, user, password=PASSWORD):
+        """"OK", or the text of the refusal."""
+        client = imaplib.IMAP4(HOST, proxy.port, 30)
+        try:
+            return client.login(f'"{user}"', password)[0]  # imaplib quotes the password only
+        except imaplib.IMAP4.error as error:
+            return str(error)
+        finally:
+            client.shutdown()
+
+    def test_sends_each_user_to_the_host_of_the_entry(self):
+        self.start_directory()
+        proxy = self.start_proxy()
+        self.assertEqual(self.log_in(proxy, ALICE), "OK")
+        self.assertEqual(self.log_in(proxy, "BOB@Example.COM"), "OK")
+        self.assertEqual(self.first.logins, [(ALICE, PASSWORD)])
+        self.assertEqual(self.second.logins, [(BOB, PASSWORD)])
+
+    def test_refuses_wrong_users_passwords_and_filters_alike(self):
+        self.start_directory()
+        proxy = self.start_proxy(mapping={"userMap": "Map"})
+        refusals = {self.log_in(proxy, user, password) for user, password in (
+            (ALICE, "wrong"), (ALICE, ""), (NOBODY, PASSWORD), ("*)(uid=*", PASSWORD),
+            ("alice*", PASSWORD), ("*", PASSWORD), (HOMELESS, PASSWORD))}
+        self.assertEqual(len(refusals), 1, refusals)
+        self.assertIn("[AUTHENTICATIONFAILED]", refusals.pop())
+        self.assertEqual(self.first.logins + self.second.logins, [])
+
+    def test_uses_the_default_upstream_for_an_entry_without_a_host(self):
+        self.start_directory()
+        proxy = self.start_proxy(mapping={
+            "userMap": "Map", "mappingHost": HOST, "mappingPort": self.second.port})
+        self.assertEqual(self.log_in(proxy, HOMELESS), "OK")
+        self.assertEqual(self.second.logins, [(HOMELESS, PASSWORD)])
+
+    def test_lets_the_store_judge_where_told_so(self):
+        self.start_directory()
+        proxy = self.start_proxy(authenticateOnProxy=False)
+        self.assertEqual(self.log_in(proxy, ALICE, "the store's own"), "OK")
+        self.assertIn("[AUTHENTICATIONFAILED]", self.log_in(proxy, ALICE, "refused"))
+        self.assertEqual(self.first.logins, [(ALICE, "the store's own"), (ALICE, "refused")])
+
+    def test_starts_without_its_directory_and_recovers_when_it_comes(self):
+        proxy = self.start_proxy()
+        self.assertIn("[UNAVAILABLE]", self.log_in(proxy, ALICE))
+        slapd = self.start_directory()
+        self.await_login(proxy)
+        slapd.kill()
+        self.assertIn("[UNAVAILABLE]", self.log_in(proxy, ALICE))
+        slapd.start()
+        self.await_login(proxy)
+
+    def await_login(self, proxy):
+        deadline = time.monotonic() + RECOVERY_SECONDS
+        while True:
+            answer = self.log_in(proxy, ALICE)
+            if answer == "OK":
+                return
+            self.assertIn("[UNAVAILABLE]", answer)
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.1)
+
+    def test_a_reload_takes_another_directory(self):
+        self.start_directory()
+        settings = self.cluster.ldap_settings()
+        right, = settings["ldapConnectors"][0]["urls"]
+        wrong = f"ldap://{HOST}:{free_port()}"
+        settings["ldapConnectors"][0]["urls"] = [wrong]
+        proxy = self.start_proxy(**settings)
+        self.assertIn("[UNAVAILABLE]", self.log_in(proxy, ALICE))
+        config = self.cluster.folder / "imapproxy.json"
+        config.write_text(config.read_text().replace(wrong, right))
+        proxy.signal(signal.SIGHUP)
+        self.await_login(proxy)
+
+
+if __name__ == "__main__":
+    unittest.main()
