@@ -38,13 +38,13 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def await_port(port, process=None, seconds=START_SECONDS):
+def await_port(port, process=None, seconds=START_SECONDS, host=HOST):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process is not None and process.poll() is not None:
             raise RuntimeError(f"ended with status {process.returncode} before it listened")
         try:
-            socket.create_connection((HOST, port), 1).close()
+            socket.create_connection((host, port), 1).close()
             return
         except OSError:
             time.sleep(0.05)
@@ -87,17 +87,19 @@ class Certificates:
 class Server:
     """One process in the foreground."""
 
-    def __init__(self, name, command, log, ports):
-        self.name, self.command, self.log, self.ports = name, command, log, ports
+    def __init__(self, name, command, log, ports, host=HOST):
+        self.name, self.command, self.log = name, command, log
+        self.ports, self.host = ports, host
         self.process = None
 
     def start(self):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [str(word) for word in self.command], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                [str(word) for word in self.command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True)  # so that Ctrl-C reaches only who stops the servers
         try:
             for port in self.ports:
-                await_port(port, self.process)
+                await_port(port, self.process, host=self.host)
         except RuntimeError as error:
             raise RuntimeError(f"{self.name}: {error}\n{self.text()[-2000:]}") from None
         return self
@@ -194,15 +196,15 @@ service imap-login {{
   process_min_avail = 1
   client_limit = 8000
   inet_listener imap {{
-    address = 127.0.0.1
+    address = {host}
     port = {imap}
   }}
   inet_listener imaps {{
-    address = 127.0.0.1
+    address = {host}
     port = {imaps}
   }}
   inet_listener imap_haproxy {{
-    address = 127.0.0.1
+    address = {host}
     port = {imap_haproxy}
     haproxy = yes
   }}
@@ -210,28 +212,29 @@ service imap-login {{
 service pop3-login {{
   service_count = 0
   inet_listener pop3 {{
-    address = 127.0.0.1
+    address = {host}
     port = {pop3}
   }}
   inet_listener pop3s {{
-    address = 127.0.0.1
+    address = {host}
     port = {pop3s}
   }}
 }}
 service managesieve-login {{
   inet_listener sieve {{
-    address = 127.0.0.1
+    address = {host}
     port = {sieve}
   }}
 }}
 service lmtp {{
   inet_listener lmtp {{
-    address = 127.0.0.1
+    address = {host}
     port = {lmtp}
   }}
 }}
 service imap {{
   process_limit = 4000
+  client_limit = 100
 }}
 """
 
@@ -241,21 +244,20 @@ STORE_PORTS = ("imap", "imaps", "imap_haproxy", "pop3", "pop3s", "sieve", "lmtp"
 class Store(Server):
     """A Dovecot with its own users, mail and ports (store.imap, store.pop3 …)."""
 
-    def __init__(self, folder, users, certificate, key):
+    def __init__(self, folder, users, certificate, key, host, ports):
         self.folder = folder
         folder.mkdir()
         (folder / "mail").mkdir()
         nobody = pwd.getpwnam("nobody")
         os.chown(folder / "mail", nobody.pw_uid, nobody.pw_gid)
-        ports = {name: free_port() for name in STORE_PORTS}
         for name, port in ports.items():
             setattr(self, name, port)
         (folder / "users").write_text("".join(f"{user}:{{PLAIN}}{PASSWORD}\n" for user in users))
         (folder / "masters").write_text(f"{MASTER_USER}:{{PLAIN}}{MASTER_PASSWORD}\n")
         (folder / "dovecot.conf").write_text(
-            DOVECOT.format(folder=folder, certificate=certificate, key=key, **ports))
+            DOVECOT.format(folder=folder, certificate=certificate, key=key, host=host, **ports))
         super().__init__(folder.name, ["dovecot", "-F", "-c", folder / "dovecot.conf"],
-                         folder / "dovecot.out", list(ports.values()))
+                         folder / "dovecot.out", list(ports.values()), host)
 
     def dovecot_log(self):
         return (self.folder / "dovecot.log").read_text(errors="replace")
@@ -311,11 +313,15 @@ class Cluster:
         self.servers.append(server)
         return server.start()
 
-    def start_stores(self, count=2, users=("alice@example.com", "bob@example.com")):
+    def start_stores(self, count=2, users=("alice@example.com", "bob@example.com"), hosts=None):
+        """`hosts`: an address of its own for each store, and the same ports for all."""
+        shared = {name: free_port() for name in STORE_PORTS} if hosts else None
         for number in range(1, count + 1):
-            certificate, key = self.certificates.make(f"store{number}")
+            host = hosts[number - 1] if hosts else HOST
+            certificate, key = self.certificates.make(f"store{number}", f"IP:{host},DNS:localhost")
+            ports = shared or {name: free_port() for name in STORE_PORTS}
             self.stores.append(self._start(
-                Store(self.folder / f"store{number}", users, certificate, key)))
+                Store(self.folder / f"store{number}", users, certificate, key, host, ports)))
         return self.stores
 
     # --- The directory ---

@@ -1,0 +1,263 @@
+"""Real servers and real clients on loopback, and what goes where between them.
+
+usage: demo [--once] [--free_ports]
+  --once        ends after the walk; status 0 only if every step worked
+  --free_ports  any ports instead of the README's
+"""
+import argparse
+import collections
+import contextlib
+import imaplib
+import poplib
+import signal
+import smtplib
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+
+from testdata.cluster.cluster import HOST, PASSWORD, Cluster, free_port
+
+ALICE, BOB = "alice@example.com", "bob@example.com"
+STORE_HOSTS = ("127.0.0.2", "127.0.0.3")
+HOMES = {ALICE: 0, BOB: 1}
+SECONDS = 20
+# As the README has them: with STARTTLS, and with TLS from the first byte.
+PORTS = {"imapproxy": (1143, 1993), "pop3proxy": (1110, 1995), "sieveproxy": (14190,)}
+STORE_PORT = {"imapproxy": "imap", "pop3proxy": "pop3", "sieveproxy": "sieve"}
+SCRIPT = 'require ["fileinto"];\nif header :contains "subject" "report" { fileinto "Reports"; }\n'
+
+
+class StepFailed(Exception):
+    pass
+
+
+def check(condition, what):
+    if not condition:
+        raise StepFailed(what)
+
+
+class Demo:
+    def __init__(self, cluster, ports):
+        self.cluster, self.ports = cluster, ports
+        self.seen = collections.Counter()  # logins, by protocol and user
+        self.trust = ssl.create_default_context(cafile=cluster.certificates.ca)
+
+    def start(self):
+        self.cluster.start_directory()
+        stores = self.cluster.start_stores(2, hosts=STORE_HOSTS)
+        for user, home in HOMES.items():
+            self.cluster.add_user(user, STORE_HOSTS[home])
+        for name, ports in self.ports.items():
+            listeners = [{"address": HOST, "port": port, "tls": tls}
+                         for port, tls in zip(ports, ("startTls", "implicit"))]
+            self.cluster.start_proxy(name, {
+                **self.cluster.ldap_settings(),
+                "upstream": {"port": getattr(stores[0], STORE_PORT[name]), "tls": "startTls",
+                             "caFile": str(self.cluster.certificates.ca)},
+            }, listeners)
+
+    # --- Clients ---
+
+    def imap(self, user, password=PASSWORD, start_tls=False, implicit=False):
+        plain, secure = self.ports["imapproxy"]
+        if implicit:
+            client = imaplib.IMAP4_SSL(HOST, secure, ssl_context=self.trust, timeout=SECONDS)
+        else:
+            client = imaplib.IMAP4(HOST, plain, SECONDS)
+        if start_tls:
+            client.starttls(self.trust)
+        try:
+            client.login(user, password)
+        except imaplib.IMAP4.error as refused:
+            client.shutdown()
+            return str(refused)
+        return client
+
+    def pop3(self, user, password=PASSWORD, implicit=False):
+        plain, secure = self.ports["pop3proxy"]
+        if implicit:
+            client = poplib.POP3_SSL(HOST, secure, timeout=SECONDS, context=self.trust)
+        else:
+            client = poplib.POP3(HOST, plain, SECONDS)
+            client.stls(self.trust)
+        client.user(user)
+        client.pass_(password)
+        return client
+
+    def sieve(self, command, user=ALICE, password=PASSWORD):
+        with tempfile.TemporaryFile() as file:
+            file.write(password.encode())
+            file.seek(0)
+            return subprocess.run(
+                ["sieve-connect", "--server", "localhost", "--port", str(self.ports["sieveproxy"][0]),
+                 "--4", "--user", user, "--passwordfd", str(file.fileno()),
+                 "--tlscafile", str(self.cluster.certificates.ca), *command],
+                pass_fds=[file.fileno()], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                timeout=SECONDS)
+
+    # --- What the stores saw ---
+
+    def logins(self, store, protocol, user):
+        return self.cluster.stores[store].dovecot_log().count(
+            f"{protocol}-login: Info: Login: user=<{user}>")
+
+    def came(self, protocol, user):
+        """The user's own store has logged one login more, and the other one none at all."""
+        home = HOMES[user]
+        deadline = time.monotonic() + SECONDS  # Dovecot's log comes a moment later
+        while self.logins(home, protocol, user) <= self.seen[protocol, user]:
+            check(time.monotonic() < deadline, f"store {home + 1} has not seen {user}")
+            time.sleep(0.02)
+        self.seen[protocol, user] = self.logins(home, protocol, user)
+        check(self.logins(1 - home, protocol, user) == 0, f"{user} came to the wrong store")
+        return f"{user.split('@')[0]} -> store {home + 1} ({STORE_HOSTS[home]})"
+
+    def read_by_imap(self, user, **how):
+        client = self.imap(user, **how)
+        check(not isinstance(client, str), client)
+        with client:
+            client.select("INBOX")
+            _, parts = client.fetch("1", "(BODY.PEEK[])")
+        check(f"For {user} only".encode() in parts[0][1], f"not {user}'s message: {parts!r}")
+        return self.came("imap", user)
+
+    # --- Steps: each tells what went where, or raises ---
+
+    def mail_arrives(self):
+        for user, home in HOMES.items():
+            with smtplib.LMTP(STORE_HOSTS[home], self.cluster.stores[home].lmtp) as lmtp:
+                lmtp.sendmail("sender@example.org", [user],
+                              f"From: sender@example.org\r\nTo: {user}\r\nSubject: Hello\r\n\r\n"
+                              f"For {user} only.\r\n")
+        return "one message into each store, by LMTP"
+
+    def imap_routes(self):
+        return "; ".join(self.read_by_imap(user) for user in HOMES)
+
+    def imap_start_tls(self):
+        return "; ".join(self.read_by_imap(user, start_tls=True) for user in HOMES)
+
+    def imap_implicit_tls(self):
+        return "; ".join(self.read_by_imap(user, implicit=True) for user in HOMES)
+
+    def imap_curl(self):
+        curl = subprocess.run(
+            ["curl", "-sS", "--cacert", str(self.cluster.certificates.ca), "--max-time", str(SECONDS),
+             "-u", f"{BOB}:{PASSWORD}", f"imaps://{HOST}:{self.ports['imapproxy'][1]}/INBOX;MAILINDEX=1"],
+            capture_output=True, text=True)
+        check(f"For {BOB} only" in curl.stdout, curl.stderr)
+        return self.came("imap", BOB)
+
+    def imap_refusal(self):
+        wrong, unknown = self.imap(ALICE, "wrong"), self.imap("nobody@example.com")
+        check(wrong == unknown and "[AUTHENTICATIONFAILED]" in wrong, f"{wrong!r} and {unknown!r}")
+        return "a wrong password and an unknown user hear the same: " + wrong.strip("b'")
+
+    def imap_store_down(self):
+        self.cluster.stores[1].stop()
+        refused = self.imap(BOB)
+        check(isinstance(refused, str) and "[UNAVAILABLE]" in refused, f"bob heard {refused!r}")
+        return f"bob hears {refused.strip(chr(39) + 'b')}; " + self.read_by_imap(ALICE)
+
+    def imap_store_back(self):
+        self.cluster.stores[1].start()
+        return self.read_by_imap(BOB)
+
+    def pop3_start_tls(self):
+        return "; ".join(self.read_by_pop3(user) for user in HOMES)
+
+    def pop3_implicit_tls(self):
+        return "; ".join(self.read_by_pop3(user, implicit=True) for user in HOMES)
+
+    def read_by_pop3(self, user, **how):
+        client = self.pop3(user, **how)
+        _, lines, _ = client.retr(1)
+        client.quit()
+        check(f"For {user} only.".encode() in lines, f"not {user}'s message: {lines!r}")
+        return self.came("pop3", user)
+
+    def pop3_refusal(self):
+        try:
+            self.pop3(ALICE, "wrong")
+        except poplib.error_proto as refused:
+            check("[AUTH]" in str(refused), str(refused))
+            return str(refused).strip("b'")
+        raise StepFailed("a wrong password was accepted")
+
+    def sieve_upload(self):
+        script = self.cluster.folder / "reports.sieve"
+        script.write_text(SCRIPT)
+        put = self.sieve(["--upload", "--localsieve", str(script), "--remotesieve", "reports"])
+        check(put.returncode == 0, put.stdout + put.stderr)
+        listed = self.sieve(["--list"])
+        check("reports" in listed.stdout, listed.stdout + listed.stderr)
+        return "script \"reports\": " + self.came("managesieve", ALICE)
+
+    def sieve_refusal(self):
+        refused = self.sieve(["--list"], password="wrong")
+        check(refused.returncode != 0, "a wrong password was accepted")
+        return "refused"
+
+    STEPS = (
+        ("LMTP  mail arrives", mail_arrives),
+        ("IMAP  two users, one port", imap_routes),
+        ("IMAP  STARTTLS", imap_start_tls),
+        ("IMAP  TLS from the first byte", imap_implicit_tls),
+        ("IMAP  curl", imap_curl),
+        ("IMAP  refused", imap_refusal),
+        ("IMAP  store 2 is stopped", imap_store_down),
+        ("IMAP  store 2 is back", imap_store_back),
+        ("POP3  STLS", pop3_start_tls),
+        ("POP3  TLS from the first byte", pop3_implicit_tls),
+        ("POP3  refused", pop3_refusal),
+        ("SIEVE sieve-connect uploads", sieve_upload),
+        ("SIEVE refused", sieve_refusal),
+    )
+
+    def walk(self):
+        """True if every step worked."""
+        good = True
+        for title, step in self.STEPS:
+            try:
+                mark, told = "ok    ", step(self)
+            except (StepFailed, OSError, imaplib.IMAP4.error, poplib.error_proto,
+                    smtplib.SMTPException, subprocess.SubprocessError) as failure:
+                mark, told, good = "FAILED", failure or type(failure).__name__, False
+            print(f"{mark} {title:31} {told}", flush=True)
+        return good
+
+    def tell_how_to_try(self):
+        print(f"""
+The servers run on; Ctrl-C ends them. Users {ALICE} and {BOB}, password {PASSWORD}:
+  curl --cacert {self.cluster.certificates.ca} -u {ALICE}:{PASSWORD} imaps://{HOST}:{self.ports['imapproxy'][1]}/INBOX
+Logs and configurations: {self.cluster.folder}""", flush=True)
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(prog="demo", description="Walks through Gatehouse on loopback.")
+    parser.add_argument("--once", action="store_true", help="end after the walk")
+    parser.add_argument("--free_ports", action="store_true", help="any ports, not the README's")
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse_arguments()
+    signal.signal(signal.SIGTERM, lambda *unused: sys.exit(1))  # so that the servers end too
+    ports = PORTS
+    if arguments.free_ports:
+        ports = {name: tuple(free_port() for _ in usual) for name, usual in PORTS.items()}
+    with Cluster() as cluster:
+        demo = Demo(cluster, ports)
+        demo.start()
+        good = demo.walk()
+        if not arguments.once:
+            demo.tell_how_to_try()
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.pause()
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
