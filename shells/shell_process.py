@@ -93,7 +93,10 @@ class ShellProcess:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+        text = self.text()
         self._folder.cleanup()
+        if "Sanitizer" in text:
+            raise AssertionError(text)
 
     def text(self):
         return self.log.read_text(errors="replace")

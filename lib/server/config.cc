@@ -1,13 +1,14 @@
 #include "lib/server/config.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "lib/server/config_files.h"
 #include "lib/server/json_file.h"
 #include "lib/server/json_reader.h"
+#include "lib/server/ldap_config.h"
 
 namespace gatehouse {
 namespace {
@@ -21,8 +22,8 @@ std::string HostName() {
 // Reads one configuration; a function per object of the file.
 class ConfigReader {
  public:
-  ConfigReader(std::string folder, const Protocol& protocol)
-      : folder_(std::move(folder)), protocol_(protocol) {}
+  ConfigReader(ConfigFiles files, const Protocol& protocol)
+      : files_(std::move(files)), protocol_(protocol) {}
 
   Config Read(JsonReader root) {
     config_.service = root.String("service", protocol_.name());
@@ -61,48 +62,7 @@ class ConfigReader {
 
  private:
   static constexpr int64_t kMostWorkers = 1024;
-  static constexpr int64_t kMostConnections = 1024;
   static constexpr int64_t kMostCount = 1'000'000'000;
-
-  // A relative name is taken from the configuration's own folder.
-  std::string PathTo(const std::string& name) const {
-    if (name.empty() || name.front() == '/' || folder_.empty()) return name;
-    return folder_ + "/" + name;
-  }
-
-  std::string File(JsonReader& reader, std::string_view key) {
-    const std::string name = reader.String(key);
-    if (name.empty()) return name;
-    const std::string path = PathTo(name);
-    struct stat status;
-    if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) {
-      reader.Fault(key, path + ": no such file");
-    } else if (access(path.c_str(), R_OK) != 0) {
-      reader.Fault(key, path + ": not readable");
-    }
-    return path;
-  }
-
-  void WarnIfOthersCanRead(JsonReader& reader, std::string_view key,
-                           const std::string& path) {
-    struct stat status;
-    if (stat(path.c_str(), &status) == 0 && (status.st_mode & S_IROTH) != 0) {
-      reader.Warn(key, path + ": others can read this secret (chmod o-r)");
-    }
-  }
-
-  // The first line of the file named by `key`.
-  std::string SecretFrom(JsonReader& reader, std::string_view key) {
-    const std::string path = File(reader, key);
-    if (path.empty()) return "";
-    WarnIfOthersCanRead(reader, key, path);
-    const auto text = ReadFile(path);
-    if (!text) return "";  // File() has said so
-    std::string secret = text->substr(0, text->find('\n'));
-    if (secret.ends_with('\r')) secret.pop_back();
-    if (secret.empty()) reader.Fault(key, path + ": holds no password");
-    return secret;
-  }
 
   SocketAddress Address(JsonReader& reader, std::string_view key,
                         uint16_t port) {
@@ -139,19 +99,20 @@ class ConfigReader {
     JsonReader tls = root.Object("tls");
     for (JsonReader& entry : tls.Objects("certificates")) {
       TlsServerContext::Certificate certificate;
-      certificate.certificate_file = File(entry, "certificate");
-      certificate.private_key_file = File(entry, "privateKey");
+      certificate.certificate_file = files_.File(entry, "certificate");
+      certificate.private_key_file = files_.File(entry, "privateKey");
       if (certificate.certificate_file.empty()) {
         entry.Fault("certificate", "missing");
       }
       if (certificate.private_key_file.empty()) {
         entry.Fault("privateKey", "missing");
       }
-      WarnIfOthersCanRead(entry, "privateKey", certificate.private_key_file);
+      files_.WarnIfOthersCanRead(entry, "privateKey",
+                                 certificate.private_key_file);
       config_.tls.certificates.push_back(std::move(certificate));
       entry.Finish();
     }
-    config_.tls.client_ca_file = File(tls, "clientCaFile");
+    config_.tls.client_ca_file = files_.File(tls, "clientCaFile");
     config_.tls.minimum_version = tls.Choice<std::string_view>(
         "minimumVersion", "TLSv1.2",
         {{"TLSv1.2", "TLSv1.2"}, {"TLSv1.3", "TLSv1.3"}});
@@ -197,79 +158,11 @@ class ConfigReader {
       if (config_.FindConnector(connector->name) != nullptr) {
         entry.Fault("name", "\"" + connector->name + "\" stands here twice");
       }
-      const size_t faults_before = entry.fault_count();
-      LdapOptions& options = connector->options;
-      options.names = names;
-      options.service = protocol_.name();
-      ReadLdapServers(entry, options);
-      ReadLdapAccounts(entry, options);
-      options.timeout =
-          entry.Duration("timeout", options.timeout, absl::Milliseconds(100));
-      options.max_search_connections = static_cast<size_t>(
-          entry.Integer("searchConnections", 2, 1, kMostConnections));
-      options.max_bind_connections = static_cast<size_t>(
-          entry.Integer("bindConnections", 16, 1, kMostConnections));
-      entry.Finish();
-      if (entry.fault_count() == faults_before) CheckConnector(entry, options);
+      connector->options.names = names;
+      connector->options.service = protocol_.name();
+      ReadLdapConnector(entry, files_, connector->options);
       config_.ldap_connectors.push_back(std::move(connector));
     }
-  }
-
-  // Which servers, and who we are to them.
-  void ReadLdapServers(JsonReader& entry, LdapOptions& options) {
-    options.urls = entry.Strings("urls");
-    if (options.urls.empty()) {
-      entry.Fault("urls", "none (\"ldap://127.0.0.1:389\")");
-    }
-    for (const std::string& url : options.urls) {
-      if (!url.starts_with("ldap://") && !url.starts_with("ldaps://") &&
-          !url.starts_with("ldapi://")) {
-        entry.Fault("urls",
-                    "\"" + url + "\" is not ldap://, ldaps:// or ldapi://");
-      }
-    }
-    options.start_tls = entry.Bool("startTls", false);
-    options.ca_file = File(entry, "caFile");
-    options.sasl_external = entry.Bool("saslExternal", false);
-    options.admin_dn = entry.String("adminDn");
-    if (entry.Has("adminPassword") && entry.Has("adminPasswordFile")) {
-      entry.Fault("adminPassword", "stands beside adminPasswordFile");
-    }
-    const std::string inlined = entry.String("adminPassword");
-    const std::string from_file = SecretFrom(entry, "adminPasswordFile");
-    options.admin_password = Secret(from_file.empty() ? inlined : from_file);
-    if (!options.admin_dn.empty() && options.admin_password.empty()) {
-      entry.Fault("adminDn", "needs adminPasswordFile or adminPassword");
-    }
-  }
-
-  // How an entry is found and read.
-  void ReadLdapAccounts(JsonReader& entry, LdapOptions& options) {
-    const auto text = [&](std::string_view key, std::string& option) {
-      option = entry.String(key, option);
-    };
-    text("accountBaseDn", options.account_base_dn);
-    text("accountFilter", options.account_filter);
-    text("hostnameAttribute", options.hostname_attribute);
-    text("addressAttribute", options.address_attribute);
-    text("routingAddressAttribute", options.routing_address_attribute);
-    text("userAttribute", options.user_attribute);
-    text("statusAttribute", options.status_attribute);
-    text("serviceAttribute", options.service_attribute);
-    text("movingAttribute", options.moving_attribute);
-    if (entry.Has("activeStatuses")) {
-      options.active_statuses = entry.Strings("activeStatuses");
-    }
-  }
-
-  // What only the directory can see, in its words: "accountFilter: position 3…"
-  static void CheckConnector(JsonReader& entry, const LdapOptions& options) {
-    const absl::Status status = CheckLdapOptions(options);
-    if (status.ok()) return;
-    const std::string message(status.message());
-    const size_t colon = message.find(": ");
-    if (colon == std::string::npos) return entry.Fault("urls", message);
-    entry.Fault(message.substr(0, colon), message.substr(colon + 2));
   }
 
   std::string Name(JsonReader& entry) {
@@ -286,13 +179,13 @@ class ConfigReader {
                               {{"ldapBind", UserMapConfig::Type::kLdapBind},
                                {"localFile", UserMapConfig::Type::kLocalFile}});
       map.connector = entry.String("userdbConnectorName");
-      map.local_file = File(entry, "localFile");
+      map.local_file = files_.File(entry, "localFile");
       if (map.type == UserMapConfig::Type::kLdapBind) {
         RequireConnector(entry, "userdbConnectorName", map.connector);
       } else if (map.local_file.empty()) {
         entry.Fault("localFile", "missing");
       } else {
-        WarnIfOthersCanRead(entry, "localFile", map.local_file);
+        files_.WarnIfOthersCanRead(entry, "localFile", map.local_file);
       }
       if (config_.FindUserMap(map.name) != nullptr) {
         entry.Fault("name", "\"" + map.name + "\" stands here twice");
@@ -372,7 +265,7 @@ class ConfigReader {
     config.port = upstream.Port("port", config.tls == TlsMode::kImplicit
                                             ? protocol_.implicit_tls_port()
                                             : protocol_.port());
-    config.ca_file = File(upstream, "caFile");
+    config.ca_file = files_.File(upstream, "caFile");
     config.verify = upstream.Bool("verify", true);
     config.connect_timeout = upstream.Duration(
         "connectTimeout", absl::Seconds(5), absl::Milliseconds(10));
@@ -384,7 +277,7 @@ class ConfigReader {
     const bool master = login.Choice("method", false,
                                      {{"replay", false}, {"masterUser", true}});
     const std::string user = login.String("user");
-    const std::string password = SecretFrom(login, "passwordFile");
+    const std::string password = files_.Secret(login, "passwordFile");
     if (master) {
       if (user.empty()) login.Fault("user", "missing (the master user's name)");
       if (password.empty() && !login.Has("passwordFile")) {
@@ -508,7 +401,7 @@ class ConfigReader {
     admin.Finish();
   }
 
-  const std::string folder_;
+  const ConfigFiles files_;
   const Protocol& protocol_;
   Config config_;
 };
@@ -534,8 +427,8 @@ ConfigResult ParseConfig(std::string_view text, const std::string& file,
   FaultList faults(file);
   const auto json = ParseJson(text, faults);
   if (!json) return {std::nullopt, faults.faults(), {}};
-  Config config =
-      ConfigReader(folder, protocol).Read(JsonReader(*json, "", faults));
+  Config config = ConfigReader(ConfigFiles(file, folder), protocol)
+                      .Read(JsonReader(*json, "", faults));
   ConfigResult result;
   result.faults = faults.faults();
   result.warnings = faults.warnings();

@@ -1,6 +1,7 @@
 #include "lib/server/config.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <fstream>
 #include <string>
@@ -285,6 +286,25 @@ TEST(ConfigTest, HandsAConnectorOn) {
   EXPECT_EQ(connector->options.hostname_attribute, "mailHost");
   EXPECT_EQ(connector->options.service, "imap");
   EXPECT_FALSE(connector->options.admin_password.empty());
+}
+
+TEST(ConfigTest, WarnsOfSecretsThatOthersCanRead) {
+  const std::string file = testing::TempDir() + "/readable.json";
+  const std::string text = Small(
+      R"(, "ldapConnectors": [{"name": "L", "urls": ["ldap://127.0.0.1"],
+           "adminDn": "cn=a", "adminPassword": "s"}])");
+  std::ofstream(file) << text;
+  const auto warned = [&] {
+    const auto warnings = ParseConfig(text, file, kFolder, Imap()).warnings;
+    return std::find(warnings.begin(), warnings.end(),
+                     file + ": /ldapConnectors/0/adminPassword: " + file +
+                         ": others can read this secret (chmod o-r)") !=
+           warnings.end();
+  };
+  ASSERT_EQ(chmod(file.c_str(), 0644), 0);
+  EXPECT_TRUE(warned());
+  ASSERT_EQ(chmod(file.c_str(), 0640), 0);
+  EXPECT_FALSE(warned());
 }
 
 TEST(ConfigTest, SaysWhatIsMissingOfAFile) {

@@ -28,8 +28,10 @@ class LdapEndToEndTest(unittest.TestCase):
         return slapd
 
     def start_proxy(self, **settings):
-        return self.cluster.start_proxy("imapproxy", {
+        proxy = self.cluster.start_proxy("imapproxy", {
             "allowPlaintextLogin": "always", "workers": 1, **self.cluster.ldap_settings(), **settings})
+        self.addCleanup(lambda: self.assertNotIn("Sanitizer", proxy.text()))
+        return proxy
 
     def log_in(self, proxy, user, password=PASSWORD):
         """"OK", or the text of the refusal."""

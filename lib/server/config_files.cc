@@ -1,0 +1,56 @@
+#include "lib/server/config_files.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/server/json_file.h"
+
+namespace gatehouse {
+
+std::string ConfigFiles::PathTo(const std::string& name) const {
+  if (name.front() == '/' || folder_.empty()) return name;
+  return folder_ + "/" + name;
+}
+
+std::string ConfigFiles::File(JsonReader& reader, std::string_view key) const {
+  const std::string name = reader.String(key);
+  if (name.empty()) return name;
+  const std::string path = PathTo(name);
+  struct stat status;
+  if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) {
+    reader.Fault(key, path + ": no such file");
+  } else if (access(path.c_str(), R_OK) != 0) {
+    reader.Fault(key, path + ": not readable");
+  }
+  return path;
+}
+
+std::string ConfigFiles::Secret(JsonReader& reader,
+                                std::string_view key) const {
+  const std::string path = File(reader, key);
+  if (path.empty()) return "";
+  WarnIfOthersCanRead(reader, key, path);
+  const auto text = ReadFile(path);
+  if (!text) return "";  // File() has said so
+  std::string secret = text->substr(0, text->find('\n'));
+  if (secret.ends_with('\r')) secret.pop_back();
+  if (secret.empty()) reader.Fault(key, path + ": holds no password");
+  return secret;
+}
+
+std::string ConfigFiles::InlineSecret(JsonReader& reader,
+                                      std::string_view key) const {
+  std::string secret = reader.String(key);
+  if (!secret.empty()) WarnIfOthersCanRead(reader, key, config_file_);
+  return secret;
+}
+
+void ConfigFiles::WarnIfOthersCanRead(JsonReader& reader, std::string_view key,
+                                      const std::string& path) const {
+  struct stat status;
+  if (stat(path.c_str(), &status) == 0 && (status.st_mode & S_IROTH) != 0) {
+    reader.Warn(key, path + ": others can read this secret (chmod o-r)");
+  }
+}
+
+}  // namespace gatehouse
