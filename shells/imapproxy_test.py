@@ -1,6 +1,8 @@
 """imapproxy as an operator meets it: command line, faults, signals, limits, metrics."""
+import pathlib
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import unittest
@@ -279,6 +281,32 @@ class ServerTest(unittest.TestCase):
         self.reload(proxy, workers=3, admin={"address": HOST, "port": 0})
         self.assertEqual({record["key"] for record in proxy.records("restart_needed")},
                          {"/workers", "/admin"})
+
+    def certify(self, folder):
+        """A new certificate in the place of the old one."""
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-nodes", "-subj", "/CN=front", "-keyout", folder / "key", "-out", folder / "pem"],
+            check=True, stderr=subprocess.DEVNULL)
+        (folder / "key").chmod(0o600)
+        return (folder / "pem").read_text()
+
+    def test_reload_takes_a_new_certificate(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        first = self.certify(folder)
+        proxy = self.start(
+            listeners=[{"address": HOST, "port": 0, "tls": "implicit"}],
+            tls={"certificates": [{"certificate": str(folder / "pem"),
+                                   "privateKey": str(folder / "key")}]})
+        self.assertEqual(ssl.get_server_certificate((HOST, proxy.port)), first)
+        second = self.certify(folder)
+        self.assertNotEqual(second, first)
+        self.reload(proxy)
+        for attempt in range(100):
+            seen = ssl.get_server_certificate((HOST, proxy.port))
+            if seen == second:
+                return
+        self.assertEqual(seen, second)
 
     # --- Limits ---
 
