@@ -198,7 +198,8 @@ class Demo:
     def sieve_refusal(self):
         refused = self.sieve(["--list"], password="wrong")
         check(refused.returncode != 0, "a wrong password was accepted")
-        return "refused"
+        check("uthentication failed" in refused.stdout + refused.stderr, refused.stdout + refused.stderr)
+        return "Authentication failed"
 
     STEPS = (
         ("LMTP  mail arrives", mail_arrives),
@@ -260,4 +261,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

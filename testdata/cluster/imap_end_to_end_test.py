@@ -196,12 +196,20 @@ SyncState {folder}/{maildir}.state
         self.assertEqual(waiting.readline(), b"* 1 EXISTS\r\n")
 
     def test_passes_a_big_message_both_ways_and_waits_for_a_slow_reader(self):
+        self.pass_big_message(self.client("big@example.com"))
+
+    def test_passes_a_big_message_through_tls_and_waits_for_a_slow_reader(self):
+        client = imaplib.IMAP4_SSL(HOST, self.proxy.listeners[1], ssl_context=self.trust, timeout=SECONDS)
+        self.addCleanup(client.socket().close)
+        client.login("big@example.com", PASSWORD)
+        self.pass_big_message(client)
+
+    def pass_big_message(self, client):
         message = big_message()
-        client = self.client("big@example.com")
         before = self.proxy.memory_kib()
         self.assertEqual(client.append("INBOX", None, None, message)[0], "OK")
         client.select()
-        client.send(b"f FETCH 1 BODY.PEEK[]\r\n")
+        client.send(b"f FETCH * BODY.PEEK[]\r\n")
         self.assertLess(self.memory_at_rest() - before, GROWTH_KIB)
         self.client(ALICE)  # others don't wait
         line = client.readline()
