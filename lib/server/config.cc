@@ -47,7 +47,6 @@ class ConfigReader {
     ReadAuthentication(root);
     ReadUpstream(root.Object("upstream"));
     ReadMapping(root);
-    ReadCache(root.Object("cache"));
     ReadLimits(root.Object("limits"));
     ReadTimes(root);
     ReadMechanisms(root);
@@ -320,19 +319,6 @@ class ConfigReader {
                        "\"" + text + "\" is not a name, \".domain\" or block");
       }
     }
-  }
-
-  void ReadCache(JsonReader cache) {
-    config_.cache.location_ttl =
-        cache.Duration("locationTtl", absl::Seconds(30));
-    config_.cache.negative_ttl =
-        cache.Duration("negativeTtl", absl::Seconds(5));
-    config_.cache.stale_ttl = cache.Duration("staleTtl", absl::Hours(24));
-    config_.cache.password_ttl =
-        cache.Duration("passwordTtl", absl::ZeroDuration());
-    config_.cache.entries =
-        static_cast<size_t>(cache.Integer("entries", 100'000, 0, kMostCount));
-    cache.Finish();
   }
 
   LoginNameRules ReadNames(JsonReader names) {

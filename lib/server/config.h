@@ -41,14 +41,6 @@ struct UserMapConfig {
   std::string local_file;  // kLocalFile
 };
 
-struct CacheConfig {
-  absl::Duration location_ttl;
-  absl::Duration negative_ttl;
-  absl::Duration stale_ttl;
-  absl::Duration password_ttl;  // zero: passwords aren't remembered
-  size_t entries = 0;
-};
-
 struct UpstreamConfig {
   uint16_t port = 0;
   TlsMode tls = TlsMode::kNone;
@@ -81,7 +73,6 @@ struct Config {
   std::string mapping_user_map;
   std::optional<Endpoint> mapping_host;  // with mappingPort
   UpstreamConfig upstream;
-  CacheConfig cache;
   DownstreamLimits limits;
   int connections_per_address = 0;
   int connections = 0;
