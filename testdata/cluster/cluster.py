@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -258,6 +259,14 @@ class Store(Server):
             DOVECOT.format(folder=folder, certificate=certificate, key=key, host=host, **ports))
         super().__init__(folder.name, ["dovecot", "-F", "-c", folder / "dovecot.conf"],
                          folder / "dovecot.out", list(ports.values()), host)
+
+    def await_log(self, pattern, seconds=START_SECONDS):
+        """Dovecot's log is written by a process of its own: after the client has heard."""
+        deadline = time.monotonic() + seconds
+        while not re.search(pattern, self.dovecot_log()):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"no {pattern} in\n{self.dovecot_log()}")
+            time.sleep(0.05)
 
     def dovecot_log(self):
         return (self.folder / "dovecot.log").read_text(errors="replace")

@@ -40,7 +40,7 @@ class Pop3EndToEndTest(unittest.TestCase):
             client = self.log_in(poplib.POP3(HOST, self.proxy.port), user)
             self.assertEqual(client.stat(), (0, 0))
             client.quit()
-            self.assertIn(f"Login: user=<{user}>", self.cluster.stores[store].dovecot_log())
+            self.cluster.stores[store].await_log(f"Login: user=<{user}>")
             self.assertNotIn(f"Login: user=<{user}>", self.cluster.stores[1 - store].dovecot_log())
 
     def test_serves_start_tls_and_implicit_tls(self):
@@ -95,7 +95,7 @@ class Pop3EndToEndTest(unittest.TestCase):
         client.user(ALICE)
         client.pass_(PASSWORD)
         client.quit()
-        self.assertIn("rip=192.0.2.77", self.cluster.stores[0].dovecot_log())
+        self.cluster.stores[0].await_log(r"rip=192\.0\.2\.77")
 
     def test_logs_in_as_master_user(self):
         secret = self.cluster.folder / "master.secret"

@@ -95,7 +95,7 @@ class SieveEndToEndTest(unittest.TestCase):
             self.assertRegex(client.ask('PUTSCRIPT "own" {6+}\r\nkeep;\n'), "^OK")
             self.assertIn('"own"', client.ask("LISTSCRIPTS"))
             client.ask("LOGOUT")
-            self.assertIn(f"Login: user=<{user}>", self.cluster.stores[store].dovecot_log())
+            self.cluster.stores[store].await_log(f"Login: user=<{user}>")
             self.assertNotIn(f"Login: user=<{user}>", self.cluster.stores[1 - store].dovecot_log())
 
     def test_serves_start_tls_and_implicit_tls(self):
@@ -115,7 +115,7 @@ class SieveEndToEndTest(unittest.TestCase):
             "upstream": {"tls": "startTls", "caFile": str(self.cluster.certificates.ca)},
         }, label="sieve-tls")
         self.assertRegex(self.client(proxy).authenticate(BOB, PASSWORD), "^OK")
-        self.assertRegex(self.cluster.stores[1].dovecot_log(), f"Login: user=<{BOB}>.*, TLS,")
+        self.cluster.stores[1].await_log(f"Login: user=<{BOB}>.*, TLS,")
 
     def test_serves_sieve_connect(self):
         with tempfile.NamedTemporaryFile("w", suffix=".sieve", dir=self.cluster.folder) as script:
@@ -160,7 +160,7 @@ class SieveEndToEndTest(unittest.TestCase):
              "proxyProtocolFrom": ["127.0.0.0/8"]}], label="sieve-forward")
         client = self.client(proxy, before=b"PROXY TCP4 192.0.2.78 192.0.2.1 4711 4190\r\n")
         self.assertRegex(client.authenticate(ALICE, PASSWORD), "^OK")
-        self.assertIn("rip=192.0.2.78", self.cluster.stores[0].dovecot_log())
+        self.cluster.stores[0].await_log(r"rip=192\.0\.2\.78")
 
     def test_logs_in_as_master_user(self):
         secret = self.cluster.folder / "master.secret"
