@@ -1,0 +1,1 @@
+"""The proxies that are measured, each in its usual configuration."""

@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""Measures Gatehouse beside the proxies that are installed; see README.md."""
+
+import argparse
+import collections
+import datetime
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+
+# pylint: disable=wrong-import-position
+from benchmarks.harness import load
+from benchmarks.harness import report
+from benchmarks.harness import scenarios
+from benchmarks.harness import site as site_lib
+from benchmarks.harness.proxies import dovecot
+from benchmarks.harness.proxies import gatehouse
+from benchmarks.harness.proxies import haproxy
+from benchmarks.harness.proxies import nginx
+from benchmarks.harness.proxies import perdition
+
+_PROXIES = [gatehouse.Gatehouse, haproxy.Haproxy, haproxy.HaproxySplice,
+            nginx.Nginx, nginx.Nginx64k, dovecot.Dovecot, perdition.Perdition]
+_TARGETS = ["//shells:all", "//benchmarks/load:all"]
+_QUICK_SHARE = 0.02
+_USERS = 1000
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true",
+                        help="one small round: does everything still work?")
+    parser.add_argument("--proxies", help="names, comma-separated")
+    parser.add_argument("--rows", help="keys, comma-separated")
+    parser.add_argument("--binaries", help="a folder of release executables "
+                        "(default: they are built)")
+    parser.add_argument("--results", help="folder for the results")
+    parser.add_argument("--keep", action="store_true",
+                        help="keep configurations and logs")
+    return parser.parse_args()
+
+
+def workspace():
+    return os.environ.get("BUILD_WORKSPACE_DIRECTORY") or os.path.dirname(
+        os.path.dirname(os.path.realpath(__file__)))
+
+
+def build():
+    """Release executables, copied: a later build must not change them."""
+    subprocess.run(["bazel", "build", "--config=release"] + _TARGETS,
+                   cwd=workspace(), check=True)
+    folder = tempfile.mkdtemp(prefix="gatehouse-bench-bin-")
+    for package in ("shells", "benchmarks/load"):
+        source = f"{workspace()}/bazel-bin/{package}"
+        for name in os.listdir(source):
+            path = f"{source}/{name}"
+            if os.path.isfile(path) and os.access(path, os.X_OK):
+                shutil.copy(path, folder)
+    return folder
+
+
+def chosen(all_of, name_of, names):
+    if not names:
+        return all_of
+    wanted = names.split(",")
+    known = {name_of(item): item for item in all_of}
+    unknown = set(wanted) - known.keys()
+    if unknown:
+        sys.exit(f"no such: {', '.join(sorted(unknown))}; "
+                 f"there are: {', '.join(known)}")
+    return [known[name] for name in wanted]
+
+
+class Measurement:
+    def __init__(self, rows, proxies, generator, rounds):
+        self.rows = rows
+        self.proxies = proxies
+        self.figures = collections.defaultdict(
+            lambda: collections.defaultdict(list))
+        self.faults = []
+        self._generator = generator
+        self._rounds = rounds
+
+    def run(self):
+        for row in self.rows:
+            able = [p for p in self.proxies if p.can_play(row)]
+            self._run_row(row, able)
+
+    def _run_row(self, row, proxies):
+        # A fresh process for each memory figure: what it kept of the last
+        # round would make the next one look small.
+        if not row.holds_sessions:
+            for proxy in proxies:
+                proxy.start()
+        for number in range(self._rounds):
+            for proxy in proxies:
+                self._measure(row, proxy, number)
+        if not row.holds_sessions:
+            for proxy in proxies:
+                proxy.stop()
+
+    def _measure(self, row, proxy, number):
+        if row.holds_sessions:
+            proxy.start()
+        try:
+            figure = self._generator.figure(row, proxy)
+            self.figures[row.key][proxy.name].append(figure)
+            outcome = f"{figure:.3f} {row.unit}"
+        except load.Mismatch as mismatch:
+            self.faults.append(f"{row.key} {proxy.name}: {mismatch}")
+            outcome = f"FAULT: {mismatch}"
+        if row.holds_sessions:
+            proxy.stop()
+        print(f"round {number + 1} {row.key} {proxy.name}: {outcome}",
+              flush=True)
+
+
+def measure(arguments, folder, binaries):
+    workers = os.cpu_count()
+    store = site_lib.Store(f"{binaries}/fake_store", workers)
+    gatehouse.Gatehouse.binaries = binaries
+    site = site_lib.Site(folder, store.ports, _USERS, workers)
+    classes = chosen(_PROXIES, lambda cls: cls.name, arguments.proxies)
+    proxies = [cls(site) for cls in classes if cls.is_installed()]
+    rows = chosen(scenarios.ROWS, lambda row: row.key, arguments.rows)
+    if arguments.quick:
+        rows = [row.scaled(_QUICK_SHARE) for row in rows]
+    generator = load.Generator(f"{binaries}/load_generator", site.certificate,
+                               _USERS)
+    measurement = Measurement(rows, proxies, generator,
+                              1 if arguments.quick else arguments.rounds)
+    try:
+        measurement.run()
+        if store.counts()["damaged"]:
+            measurement.faults.append("bytes or messages came to the store "
+                                      "changed")
+    finally:
+        for proxy in proxies:
+            if proxy.group:
+                proxy.stop()
+        store.stop()
+    return measurement
+
+
+def main():
+    arguments = parse_arguments()
+    binaries = arguments.binaries or build()
+    folder = tempfile.mkdtemp(prefix="gatehouse-bench-")
+    os.chmod(folder, 0o755)  # the peers' own users read their files here
+    measurement = measure(arguments, folder, binaries)
+    names = [proxy.name for proxy in measurement.proxies]
+    results = arguments.results or (
+        f"{workspace()}/benchmarks/results/"
+        f"{datetime.datetime.now():%Y-%m-%d_%H%M}")
+    report.write(results, measurement.rows, names, measurement.figures,
+                 1 if arguments.quick else arguments.rounds)
+    print(report.table(measurement.rows, names, measurement.figures))
+    print(f"results: {results}")
+    for fault in measurement.faults:
+        print(f"FAULT: {fault}", file=sys.stderr)
+    if arguments.keep:
+        print(f"configurations and logs: {folder}")
+    else:
+        shutil.rmtree(folder)
+    if not arguments.binaries:
+        shutil.rmtree(binaries)
+    return 1 if measurement.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
