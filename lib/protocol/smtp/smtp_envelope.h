@@ -1,0 +1,35 @@
+#ifndef GATEHOUSE_LIB_PROTOCOL_SMTP_SMTP_ENVELOPE_H_
+#define GATEHOUSE_LIB_PROTOCOL_SMTP_SMTP_ENVELOPE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "lib/protocol/smtp/smtp_address.h"
+
+namespace gatehouse {
+
+// The two envelope commands, read from a client and written to upstreams.
+// Parameters that a client may not set for others (AUTH=, RFC 4954 §5) are
+// read, checked and forgotten.
+
+struct SmtpMail {
+  std::optional<SmtpAddress> sender;  // nothing: the null path <>
+  std::optional<uint64_t> size;       // SIZE= (RFC 1870)
+  bool body_8bit = false;             // BODY=8BITMIME (RFC 6152)
+  bool utf8 = false;                  // SMTPUTF8 (RFC 6531)
+  bool prdr = false;                  // PRDR
+  // DSN (RFC 3461), checked, as they were written; empty where not given.
+  std::string ret;
+  std::string envid;
+};
+
+struct SmtpRcpt {
+  SmtpAddress recipient;
+  std::string notify;  // DSN, as above
+  std::string orcpt;
+};
+
+}  // namespace gatehouse
+
+#endif  // GATEHOUSE_LIB_PROTOCOL_SMTP_SMTP_ENVELOPE_H_
