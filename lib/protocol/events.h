@@ -62,6 +62,8 @@ struct LoginAttempt {
   Secret secret;
   // POP3: the client has said UTF8 (RFC 6856), the upstream must hear it too.
   bool utf8 = false;
+  // SMTP: what the client called itself (ClientFacts::helo).
+  std::string helo;
 };
 
 // Why a login was refused, in the protocols' common terms; each downstream

@@ -124,8 +124,15 @@ struct UpstreamLogin {
     kPassword,    // replay `user` and `secret`
     kMasterUser,  // SASL PLAIN: authzid `user`, authcid `master_user`, `secret`
     kToken,       // SASL `token_mechanism` with `secret` as initial response
+    // SMTP only:
+    kNone,     // ready without a login, to hand in mail
+    kXclient,  // `user` by XCLIENT LOGIN=, without a password
   };
   Method method = Method::kPassword;
+  bool has_secret() const {
+    return method == Method::kPassword || method == Method::kMasterUser ||
+           method == Method::kToken;
+  }
   std::string user;  // the canonical name, never the client's spelling
   std::string master_user;
   std::string token_mechanism;
@@ -147,6 +154,7 @@ struct UpstreamOptions {
   bool start_tls = false;   // must be upgraded before any credential is sent
   bool tls_active = false;  // implicit TLS has been established already
   UpstreamLogin login;
+  std::string host_name;  // ours, where a protocol asks for it (EHLO)
   // Tell the upstream who the client is, in the protocol's way (IMAP ID,
   // POP3/ManageSieve/SMTP XCLIENT), where the upstream offers it.
   bool forward_client = false;

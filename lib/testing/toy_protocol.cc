@@ -214,6 +214,11 @@ class ToyUpstream : public ToyMachine<UpstreamMachine> {
         output_ +=
             login.token_mechanism + " " + login.user + " " + secret + "\n";
         break;
+      case UpstreamLogin::Method::kXclient:
+        output_ += "XCLIENT " + login.user + "\n";
+        break;
+      case UpstreamLogin::Method::kNone:
+        return UpstreamReady{{"NONE"}, ""};
     }
     return NeedData{};
   }

@@ -226,6 +226,7 @@ std::string ImapUpstream::IdCommand() const {
 
 ImapUpstream::Outcome ImapUpstream::BeginLogin() {
   const UpstreamLogin& login = options_.login;
+  GATEHOUSE_CHECK(login.has_secret(), "only SMTP has such a login");
   const bool has_nul =
       login.secret.Reveal().find('\0') != std::string_view::npos;
   if (has_nul || !IsLoginName(login.user)) {

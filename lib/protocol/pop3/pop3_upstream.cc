@@ -266,6 +266,7 @@ Pop3Upstream::Outcome Pop3Upstream::OnUtf8(const Reply& reply) {
 
 Pop3Upstream::Outcome Pop3Upstream::BeginLogin() {
   const UpstreamLogin& login = options_.login;
+  GATEHOUSE_CHECK(login.has_secret(), "only SMTP has such a login");
   switch (login.method) {
     case UpstreamLogin::Method::kToken:
       return BeginAuth(login.token_mechanism, login.secret);

@@ -231,6 +231,7 @@ SieveUpstream::Outcome SieveUpstream::OnXclient(const Reply& reply) {
 
 SieveUpstream::Outcome SieveUpstream::BeginLogin() {
   const UpstreamLogin& login = options_.login;
+  GATEHOUSE_CHECK(login.has_secret(), "only SMTP has such a login");
   switch (login.method) {
     case UpstreamLogin::Method::kToken:
       return BeginAuthenticate(login.token_mechanism, login.secret);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "lib/protocol/smtp/smtp_address.h"
+#include "lib/protocol/smtp/smtp_keywords.h"
 
 namespace gatehouse {
 
@@ -29,6 +30,11 @@ struct SmtpRcpt {
   std::string notify;  // DSN, as above
   std::string orcpt;
 };
+
+// The commands without CRLF, for a server that offers `offered`: what it
+// doesn't offer isn't said.
+std::string FormatSmtpMail(const SmtpMail& mail, const SmtpExtensions& offered);
+std::string FormatSmtpRcpt(const SmtpRcpt& rcpt, const SmtpExtensions& offered);
 
 }  // namespace gatehouse
 

@@ -2,7 +2,8 @@
 #define GATEHOUSE_LIB_PROTOCOL_SMTP_SMTP_SENDER_H_
 
 #include <cstddef>
-#include <memory>
+#include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -10,8 +11,11 @@
 
 #include "lib/base/failure.h"
 #include "lib/protocol/events.h"
+#include "lib/protocol/smtp/smtp_body.h"
 #include "lib/protocol/smtp/smtp_envelope.h"
+#include "lib/protocol/smtp/smtp_keywords.h"
 #include "lib/protocol/smtp/smtp_reply.h"
+#include "lib/protocol/smtp/smtp_reply_reader.h"
 
 namespace gatehouse {
 
@@ -25,12 +29,14 @@ namespace gatehouse {
 // write TakeOutput() after each call of any kind.
 //
 //   Mail, Rcpt …   → an answer each
-//   BeginBody      → kBody: 354 means that Body() may be called
+//   BeginBody      → kBody: 354 means that Body() may be called; anything else
+//                    leaves the transaction open until Reset()
 //   Body …         (dots are stuffed here)
 //   EndBody        → kCommit: one for SMTP; LMTP one for each recipient that
 //                    was answered positively, in their order
-//   Reset          → kReset; allowed before BeginBody only: a transaction in
-//                    its body is given up by closing the connection
+//   Reset          → kReset, behind which Mail() is allowed again. Not in a
+//                    body: such a transaction is given up by closing the
+//                    connection
 class SmtpSender {
  public:
   struct Options {
@@ -41,7 +47,6 @@ class SmtpSender {
     size_t reply_bytes = 65536;  // the most that one reply may have
   };
   explicit SmtpSender(Options options);
-  ~SmtpSender();
 
   struct Answered {
     enum class To { kMail, kRcpt, kBody, kCommit, kReset };
@@ -50,8 +55,10 @@ class SmtpSender {
         0;  // kRcpt, and kCommit of LMTP: index in order of Rcpt()
     SmtpReply reply;
   };
-  // The server broke the protocol, or the connection is at its end. Nothing
-  // else follows. `retry` is kSafe before EndBody() was written.
+  // The server broke the protocol, or the connection is at its end: also
+  // behind an answer of 421, which is given first. Nothing else follows, and
+  // what is called afterwards does nothing. `retry` is kSafe but between
+  // EndBody() and the last kCommit.
   struct Failed {
     Failure failure;
   };
@@ -80,8 +87,40 @@ class SmtpSender {
   bool idle() const;
 
  private:
-  class Conversation;
-  std::unique_ptr<Conversation> conversation_;
+  using To = Answered::To;
+  // A command whose answer is awaited, or that waits for its turn.
+  struct Command {
+    To to;
+    size_t recipient = 0;
+    std::string line;  // with CRLF; empty for the answers behind a message
+  };
+
+  void Send(Command command);
+  void WriteTurn();
+  Event OnReply(SmtpReply reply);
+  void OnAnswer(const Command& command, const SmtpReply& reply);
+  Event Fail(Failure::Kind kind, std::string_view text);
+
+  const Options options_;
+  const SmtpExtensions offered_;
+  SmtpReplyReader reader_;
+  SmtpBodyWriter body_;
+  std::string output_;
+  bool eof_ = false;
+  bool failed_ = false;
+  bool quitting_ = false;
+  // The server closes behind this answer.
+  std::optional<SmtpReply> good_bye_;
+  // Something was said before it was asked.
+  bool unasked_ = false;
+
+  std::deque<Command> unsent_;   // in their turn, where nothing is pipelined
+  std::deque<Command> awaited_;  // sent
+  bool open_ = false;            // MAIL was said, and isn't over
+  bool in_body_ = false;         // between 354 and EndBody()
+  bool committing_ = false;      // behind EndBody()
+  size_t recipients_ = 0;
+  std::vector<size_t> accepted_;
 };
 
 }  // namespace gatehouse
