@@ -147,7 +147,8 @@ struct ClientFacts {
   std::string session_id;  // letters and digits
   bool tls_active = false;
   TlsFacts tls;
-  std::string helo;  // SMTP: what the client called itself
+  std::string helo;   // SMTP: what the client called itself
+  bool esmtp = true;  // SMTP: by EHLO, not HELO
 };
 
 struct UpstreamOptions {

@@ -217,6 +217,12 @@ UpstreamLogin Login(std::string_view text) {
   const std::string_view method = TakeWord(text);
   if (method == "probe") {
     login.method = UpstreamLogin::Method::kProbe;
+  } else if (method == "none") {
+    login.method = UpstreamLogin::Method::kNone;
+  } else if (method == "xclient") {
+    login.method = UpstreamLogin::Method::kXclient;
+    login.user = Unescape(text);
+    return login;
   } else if (method == "master") {
     login.method = UpstreamLogin::Method::kMasterUser;
     login.user = Unescape(TakeWord(text));
@@ -280,6 +286,7 @@ Setters UpstreamSetters(UpstreamOptions& to) {
   return {
       {"start_tls", SetFlag(to.start_tls)},
       {"tls_active", SetFlag(to.tls_active)},
+      {"host_name", SetText(to.host_name)},
       {"forward_client", SetFlag(to.forward_client)},
       {"client", SetAddress(to.client.client)},
       {"proxy", SetAddress(to.client.proxy)},

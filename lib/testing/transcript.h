@@ -54,11 +54,11 @@ namespace gatehouse {
 //     client_identity NAME (a verified certificate), upstream_capabilities
 //     A | B, line_bytes N, literal_bytes N, held_bytes N, commands N,
 //     bad_commands N, failed_logins N
-//   upstream: start_tls, tls_active, forward_client, client ADDRESS PORT,
-//     proxy ADDRESS PORT, session_id X, helo NAME, client_tls VERSION,
-//     proxy_ttl N, line_bytes N, preface_bytes N,
+//   upstream: host_name, start_tls, tls_active, forward_client,
+//     client ADDRESS PORT, proxy ADDRESS PORT, session_id X, helo NAME,
+//     client_tls VERSION, proxy_ttl N, line_bytes N, preface_bytes N,
 //     login probe | password USER SECRET | master USER MASTER SECRET
-//           | token MECHANISM USER SECRET
+//           | token MECHANISM USER SECRET | none | xclient USER
 //   whole_only                    what it shows depends on the chopping
 
 enum class Chopping {
