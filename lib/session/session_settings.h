@@ -100,10 +100,15 @@ struct SessionSettings {
   std::shared_ptr<UpstreamsMet> upstreams_met;
 };
 
+// Who hands in mail at a listener: other mail servers, for our own domains
+// (port 25), or users, who must log in first (RFC 6409).
+enum class MailRole { kInbound, kSubmission };
+
 // What a session must know of the listener that it came in by.
 struct ListenerSettings {
   std::string name;  // "127.0.0.1:1143", for the log
   TlsMode tls = TlsMode::kNone;
+  MailRole role = MailRole::kInbound;  // SMTP only
   // Peers that must begin with a PROXY protocol header.
   std::vector<Cidr> proxy_protocol_from;
 };
