@@ -130,9 +130,13 @@ void Resolver::Finish(const std::string& host, Network::ResolveResult result) {
   const bool found = !std::holds_alternative<Failure>(result);
   entry.good_until = network_->Now() + (found ? kPositiveTtl : kNegativeTtl);
   entry.result = result;
-  // A waiter may make another go; a new one is answered from the entry.
-  std::vector<Waiter*>& waiters = entry.waiters;
-  while (!waiters.empty()) waiters.front()->Hear(result);
+  // A waiter may make another go, or ask something that drops this entry; a new
+  // one is answered from the entry.
+  for (;;) {
+    const auto kept = entries_.find(host);
+    if (kept == entries_.end() || kept->second.waiters.empty()) return;
+    kept->second.waiters.front()->Hear(result);
+  }
 }
 
 void Resolver::DropOutdated() {

@@ -98,6 +98,15 @@ TEST_F(ResolverTest, AnAnswerMayCancelTheOtherQuestions) {
   EXPECT_TRUE(answers_.empty());
 }
 
+TEST_F(ResolverTest, AnAnswerMayMakeRoomByDroppingItsOwnName) {
+  for (int i = 0; i < 1023; ++i) AskAndWait("store" + std::to_string(i));
+  std::unique_ptr<Operation> next;
+  const auto last =
+      resolver_.Resolve("last", [&](auto) { next = Ask("next"); });
+  network_.RunUntilIdle();
+  EXPECT_EQ(answers_.size(), 1024u);
+}
+
 TEST_F(ResolverTest, NamesWithoutEndStillGetAnswers) {
   for (int i = 0; i < 5000; ++i) AskAndWait("store" + std::to_string(i));
   EXPECT_EQ(answers_.size(), 5000u);

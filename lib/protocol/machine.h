@@ -20,11 +20,12 @@ namespace gatehouse {
 // The contract of every protocol machine: bytes in, events and bytes out; no
 // clock, no socket, no log, no thread.
 //
-//   machine.Feed(bytes);                       // any chopping gives the same
+//   machine.Feed(bytes);             // any chopping gives the same
 //   for (;;) {
-//     event = machine.Next();                  // one step
-//     write(machine.TakeOutput());             // after each step, before
-//     acting if (event is NeedData or Paused) break; act on the event;
+//     event = machine.Next();        // one step
+//     write(machine.TakeOutput());   // after each step, before acting
+//     if (event is NeedData or Paused) break;
+//     act on the event;
 //   }
 //
 // When a login has succeeded both machines are emptied with TakeTrailing() and
@@ -56,8 +57,7 @@ class Machine {
   virtual std::string_view StateName() const = 0;
 };
 
-// --- Downstream
-// ---------------------------------------------------------------
+// --- Downstream --------------------------------------------------------------
 
 // Each limit has a reason; the defaults suit a public port.
 struct DownstreamLimits {
@@ -114,8 +114,7 @@ class DownstreamMachine : public Machine {
   virtual void Shutdown(ShutdownReason reason) = 0;
 };
 
-// --- Upstream
-// -----------------------------------------------------------------
+// --- Upstream ----------------------------------------------------------------
 
 // How to log in to the upstream.
 struct UpstreamLogin {
@@ -173,8 +172,7 @@ class UpstreamMachine : public Machine {
   virtual void TlsEstablished() = 0;
 };
 
-// --- A protocol as the session sees it
-// ----------------------------------------
+// --- A protocol as the session sees it ---------------------------------------
 
 // One stateless object per protocol, e.g. ImapProtocol().
 class Protocol {

@@ -30,11 +30,12 @@ namespace gatehouse {
 //   state NAME                    StateName(), now
 //   input_wanted yes|no           now
 //   StartTls
-//   LoginAttempt MECHANISM user=U secret=S      [ authzid=A][ token|external][
-//   utf8] Closed REASON                 logout eof too_many_errors
+//   LoginAttempt MECHANISM user=U secret=S
+//                                 and [ authzid=A][ token|external][ utf8]
+//   Closed REASON                 logout eof too_many_errors
 //                                 too_many_failed_logins limit violation
 //                                 shutdown
-//   Ready CAPABILITY | CAPABILITY …             [ preface=TEXT]
+//   Ready CAPABILITY | …          [ preface=TEXT]
 //   Failed REFUSAL KIND           [ challenge=TEXT]; KIND as KindName() has it
 //
 // `!` acts as the session does:

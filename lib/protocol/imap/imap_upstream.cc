@@ -29,6 +29,7 @@ constexpr size_t kLongestInitialResponseBytes = 2048;
 // Around names and passwords: tag, command, spaces, literal marks.
 constexpr size_t kCommandRoomBytes = 80;
 // How much of the store's words goes into our log.
+constexpr size_t kLoggedCodeBytes = 40;
 constexpr size_t kLoggedTextBytes = 200;
 
 bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
@@ -467,10 +468,10 @@ ImapUpstream::Outcome ImapUpstream::Refused(const ImapResponse& response) {
       options_.login.method == UpstreamLogin::Method::kMasterUser) {
     kind = LoginRefusal::Kind::kContactAdmin;
   }
-  std::string text = "refused the login: [";
-  text.append(response.code).append("] ");
-  if (!EchoesSecret(response.text)) {
-    text.append(response.text.substr(0, kLoggedTextBytes));
+  std::string text = "refused the login";
+  if (!EchoesSecret(response.code) && !EchoesSecret(response.text)) {
+    text.append(": [").append(response.code.substr(0, kLoggedCodeBytes));
+    text.append("] ").append(response.text.substr(0, kLoggedTextBytes));
   }
   return Fail(kind, Failure::Kind::kRefused, std::move(text));
 }

@@ -1,0 +1,186 @@
+// Both machines joined in memory: our upstream side logs in to our downstream
+// side, which plays the store.
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "lib/protocol/imap/imap_protocol.h"
+#include "lib/testing/chop.h"
+
+namespace gatehouse {
+namespace {
+
+UpstreamOptions Login(std::string_view user, std::string_view secret) {
+  UpstreamOptions options;
+  options.login.user = std::string(user);
+  options.login.secret = Secret(secret);
+  return options;
+}
+
+DownstreamOptions Store() {
+  DownstreamOptions options;
+  options.tls_active = true;
+  return options;
+}
+
+class Joined {
+ public:
+  // `withheld`: capabilities that the store doesn't tell.
+  explicit Joined(UpstreamOptions options,
+                  std::vector<std::string> withheld = {}, size_t piece = 1)
+      : upstream(ImapProtocol().NewUpstream(std::move(options))),
+        store(ImapProtocol().NewDownstream(Store())),
+        withheld_(std::move(withheld)),
+        piece_(piece) {}
+
+  // What the store was asked; nothing where the upstream machine gave up.
+  std::optional<LoginAttempt> Run() {
+    for (;;) {
+      const UpstreamEvent event = HearStore();
+      const std::string said = upstream->TakeOutput();
+      if (!std::holds_alternative<NeedData>(event) || said.empty()) return {};
+      commands += said;
+      for (const std::string_view part : ChopEvery(said, piece_)) {
+        store->Feed(part);
+        DownstreamEvent asked = store->Next();
+        if (auto* attempt = std::get_if<LoginAttempt>(&asked)) {
+          return std::move(*attempt);
+        }
+      }
+    }
+  }
+
+  // Hands on what the store has said.
+  UpstreamEvent HearStore() {
+    UpstreamEvent event;
+    for (const std::string_view part : ChopEvery(StoreSays(), piece_)) {
+      upstream->Feed(part);
+      event = upstream->Next();
+    }
+    return event;
+  }
+
+  std::unique_ptr<UpstreamMachine> upstream;
+  std::unique_ptr<DownstreamMachine> store;
+  std::string commands;  // all that the store was sent
+
+ private:
+  std::string_view StoreSays() {
+    said_ = store->TakeOutput();
+    for (const std::string& capability : withheld_) {
+      const size_t at = said_.find(" " + capability);
+      if (at != said_.npos) said_.erase(at, capability.size() + 1);
+    }
+    return said_;
+  }
+
+  std::vector<std::string> withheld_;
+  size_t piece_;
+  std::string said_;
+};
+
+std::string RandomPassword(std::mt19937& random) {
+  std::string password;
+  const size_t size = 1 + random() % (random() % 100 == 0 ? 2000 : 60);
+  while (password.size() < size) {
+    const auto octet = static_cast<unsigned char>(random());
+    if (octet >= 0x20 && octet != 0x7f) password += static_cast<char>(octet);
+  }
+  return password;
+}
+
+TEST(ImapJoinedTest, AnyPasswordArrivesOctetForOctet) {
+  const struct {
+    std::vector<std::string> withheld;
+    std::string_view mechanism;
+  } kStores[] = {
+      {{}, "PLAIN"},
+      {{"SASL-IR"}, "PLAIN"},
+      {{"AUTH=PLAIN"}, "LOGIN"},
+      {{"AUTH=PLAIN", "LITERAL-"}, "LOGIN"},
+  };
+  std::mt19937 random(1);
+  for (int i = 0; i < 10000; ++i) {
+    const auto& store = kStores[i % std::size(kStores)];
+    const std::string password = RandomPassword(random);
+    Joined joined(Login("bob@example.com", password), store.withheld,
+                  1 + i % 64);
+    const auto attempt = joined.Run();
+    ASSERT_TRUE(attempt.has_value()) << i;
+    EXPECT_EQ(attempt->mechanism, store.mechanism);
+    EXPECT_EQ(attempt->user, "bob@example.com");
+    ASSERT_EQ(attempt->secret.Reveal(), password);
+  }
+}
+
+TEST(ImapJoinedTest, OddNamesAndPasswordsArriveAsTheyAre) {
+  for (const std::string_view text :
+       {"{5}", "x {5}", "{5+}", "\"", "\\", "\\\"", "NIL", "a b", " ", "*",
+        "bob)(uid=*", "j\xc3\xb6rg", "(", "%n%s"}) {
+    for (const bool plain : {true, false}) {
+      Joined joined(Login(text, text), {plain ? "-" : "AUTH=PLAIN"});
+      const auto attempt = joined.Run();
+      ASSERT_TRUE(attempt.has_value()) << text;
+      EXPECT_EQ(attempt->user, text);
+      EXPECT_EQ(attempt->secret.Reveal(), text);
+    }
+  }
+}
+
+TEST(ImapJoinedTest, TheMasterUserAsksForTheAccount) {
+  UpstreamOptions options = Login("bob", "m4ster");
+  options.login.method = UpstreamLogin::Method::kMasterUser;
+  options.login.master_user = "gate";
+  const auto attempt = Joined(std::move(options)).Run();
+  ASSERT_TRUE(attempt.has_value());
+  EXPECT_EQ(attempt->user, "gate");
+  EXPECT_EQ(attempt->authorization_id, "bob");
+}
+
+TEST(ImapJoinedTest, LeftoversOfBothSidesCrossUntouched) {
+  Joined joined(Login("bob", "secret"));
+  ASSERT_TRUE(joined.Run().has_value());
+  joined.store->Feed("x NOOP\r\n");
+  UpstreamReady ready;
+  ready.capabilities = {"IMAP4rev1"};
+  joined.store->LoginAccepted(ready);
+  joined.upstream->Feed(joined.store->TakeOutput() + "* 5 EXISTS\r\n");
+  EXPECT_TRUE(std::holds_alternative<UpstreamReady>(joined.upstream->Next()));
+  EXPECT_EQ(joined.store->TakeTrailing(), "x NOOP\r\n");
+  EXPECT_EQ(joined.upstream->TakeTrailing(), "* 5 EXISTS\r\n");
+}
+
+TEST(ImapJoinedTest, EachRefusalMeansTheSameOnTheOtherSide) {
+  using Kind = LoginRefusal::Kind;
+  const std::pair<Kind, Kind> kKinds[] = {
+      {Kind::kCredentials, Kind::kCredentials},
+      {Kind::kAuthorization, Kind::kAuthorization},
+      {Kind::kUnavailable, Kind::kUnavailable},
+      {Kind::kContactAdmin, Kind::kContactAdmin},
+      {Kind::kExpired, Kind::kExpired},
+      {Kind::kInUse, Kind::kInUse},
+      {Kind::kLoginDelay, Kind::kUnavailable},
+      {Kind::kOverQuota, Kind::kOverQuota},
+      {Kind::kLimit, Kind::kLimit},
+  };
+  for (const auto& [said, heard] : kKinds) {
+    Joined joined(Login("bob", "secret"));
+    ASSERT_TRUE(joined.Run().has_value());
+    LoginRefusal refusal;
+    refusal.kind = said;
+    joined.store->LoginRefused(refusal);
+    const UpstreamEvent event = joined.HearStore();
+    const auto* failed = std::get_if<UpstreamFailed>(&event);
+    ASSERT_NE(failed, nullptr);
+    EXPECT_EQ(failed->refusal.kind, heard) << static_cast<int>(said);
+  }
+}
+
+}  // namespace
+}  // namespace gatehouse
