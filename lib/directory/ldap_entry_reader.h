@@ -45,11 +45,6 @@ class LdapEntryReader {
   FilterTemplate filter_;
 };
 
-// A mailHost: "host", "host:port" or a URI as "imaps://host:port", whose scheme
-// says whether TLS is implicit where the name of the scheme ends that question.
-// False where it is none of these.
-bool ReadMailHost(std::string_view value, Location& location);
-
 }  // namespace gatehouse
 
 #endif  // GATEHOUSE_LIB_DIRECTORY_LDAP_ENTRY_READER_H_

@@ -53,7 +53,7 @@ struct Check {
 }  // namespace
 
 StaticDirectory::StaticDirectory(Network& network,
-                                 std::shared_ptr<const LocalMap> map)
+                                 std::shared_ptr<const CurrentLocalMap> map)
     : network_(network), map_(std::move(map)) {}
 
 std::unique_ptr<Operation> StaticDirectory::Authenticate(
@@ -62,14 +62,15 @@ std::unique_ptr<Operation> StaticDirectory::Authenticate(
     return network_.Defer(
         [done = std::move(done)]() mutable { done(Denial::kNotFound); });
   }
-  const LocalMap::Entry* entry = map_->FindExact(name);
+  auto map = map_->load();
+  const LocalMap::Entry* entry = map->FindExact(name);
   const bool known = entry != nullptr && !entry->password_hash.empty();
   auto check = std::make_shared<Check>();
   check->secret = secret.Clone();
   check->hash = known ? entry->password_hash : kNobodysHash;
   auto work = [check] { check->matches = Matches(check->secret, check->hash); };
   // The entry lives as long as the map, which the callback holds.
-  auto answer = [check, known, entry, map = map_,
+  auto answer = [check, known, entry, map = std::move(map),
                  done = std::move(done)]() mutable {
     if (!known || !check->matches) return done(Denial::kNotFound);
     done(Account{entry->location.user, entry->location});
@@ -79,11 +80,12 @@ std::unique_ptr<Operation> StaticDirectory::Authenticate(
 
 std::unique_ptr<Operation> StaticDirectory::Locate(std::string_view name,
                                                    LocateCallback done) {
-  const LocalMap::Entry* entry = map_->Find(name);
+  const auto map = map_->load();
+  const LocalMap::Entry* entry = map->Find(name);
   LocateResult result = Denial::kNotFound;
   if (entry != nullptr) {
     Location location = entry->location;
-    // The entry of a whole domain names no user of its own.
+    // The entry of a pattern or a whole domain names no user of its own.
     if (location.user.empty()) location.user = std::string(name);
     result = std::move(location);
   }

@@ -16,7 +16,7 @@ namespace gatehouse {
 class StaticDirectory : public Directory {
  public:
   // `network` must outlive the directory.
-  StaticDirectory(Network& network, std::shared_ptr<const LocalMap> map);
+  StaticDirectory(Network& network, std::shared_ptr<const CurrentLocalMap> map);
 
   std::unique_ptr<Operation> Authenticate(std::string_view name,
                                           const Secret& secret,
@@ -26,7 +26,7 @@ class StaticDirectory : public Directory {
 
  private:
   Network& network_;
-  const std::shared_ptr<const LocalMap> map_;
+  const std::shared_ptr<const CurrentLocalMap> map_;
 };
 
 }  // namespace gatehouse

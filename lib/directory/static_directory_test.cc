@@ -26,7 +26,8 @@ class StaticDirectoryTest : public testing::Test {
     LocalMap::Entry locked;
     locked.location.user = "locked@example.com";
     EXPECT_TRUE(map->Add("locked@example.com", locked));
-    directory_ = std::make_unique<StaticDirectory>(network_, std::move(map));
+    directory_ = std::make_unique<StaticDirectory>(
+        network_, std::make_shared<CurrentLocalMap>(std::move(map)));
   }
 
   static LocalMap::Entry Alice() {

@@ -313,43 +313,5 @@ TEST(ConfigTest, SaysWhatIsMissingOfAFile) {
                                "no/such.json: no such file, or not readable"});
 }
 
-TEST(LocalMapFileTest, NamesThePlaceAndTheFault) {
-  const struct {
-    const char* text;
-    const char* fault;
-  } kCases[] = {
-      {R"({"users": {"a@b": {"host": "0177.1"}}})",
-       "u.json: /users/a@b/host: \"0177.1\" is not a host (\"name\", "
-       "\"name:port\", \"imaps://name:port\")"},
-      {R"({"users": {"a@b": {"host": "gopher://x"}}})",
-       "u.json: /users/a@b/host: \"gopher://x\": unknown scheme"},
-      {R"({"users": {"a@b": {"hots": "x"}}})",
-       "u.json: /users/a@b/hots: unknown key"},
-      {R"({"users": {"a@b": 1}})",
-       "u.json: /users/a@b: a number (should be an object)"},
-      {R"({"users": {"a@b": {}, "A@B": {}}})",
-       "u.json: /users/a@b: stands here twice (case doesn't count)"},
-      {R"({"users": {"@b": {"password": "x"}}})",
-       "u.json: /users/@b/password: an entry for a whole domain has none"},
-      {R"({"user": {}})", "u.json: /user: unknown key"},
-  };
-  for (const auto& c : kCases) {
-    EXPECT_EQ(ParseLocalMap(c.text, "u.json").faults,
-              std::vector<std::string>{c.fault});
-  }
-}
-
-TEST(LocalMapFileTest, ReadsUris) {
-  const auto map = ParseLocalMap(
-                       R"({"users": {"a@b": {"host": "imaps://x:9993"},
-                                     "c@d": {"host": "imap://y"}}})",
-                       "u.json")
-                       .map;
-  ASSERT_TRUE(map);
-  EXPECT_EQ(map->Find("a@b")->location.host, (Endpoint{"x", 9993}));
-  EXPECT_TRUE(*map->Find("a@b")->location.implicit_tls);
-  EXPECT_FALSE(*map->Find("c@d")->location.implicit_tls);
-}
-
 }  // namespace
 }  // namespace gatehouse

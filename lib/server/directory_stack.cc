@@ -23,8 +23,9 @@ class DirectoryBuilder {
     if (map->type == UserMapConfig::Type::kLdapBind) {
       return Connector(map->connector);
     }
-    return std::make_shared<StaticDirectory>(network_,
-                                             runtime_.local_maps.at(map->name));
+    const auto& file = runtime_.local_maps.at(map->name);
+    return std::make_shared<StaticDirectory>(
+        network_, std::shared_ptr<const CurrentLocalMap>(file, &file->map));
   }
 
   std::shared_ptr<Directory> Connector(const std::string& name) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <fstream>
 #include <functional>
-#include <iterator>
 #include <set>
 #include <vector>
 
@@ -54,7 +53,14 @@ class DuplicateKeys {
 std::optional<std::string> ReadFile(const std::string& file) {
   std::ifstream in(file, std::ios::binary);
   if (!in) return std::nullopt;
-  std::string text{std::istreambuf_iterator<char>(in), {}};
+  std::string text;
+  constexpr size_t kStep = 1 << 20;
+  do {
+    const size_t size = text.size();
+    text.resize(size + kStep);
+    in.read(text.data() + size, kStep);
+    text.resize(size + static_cast<size_t>(in.gcount()));
+  } while (in);
   if (in.bad()) return std::nullopt;
   return text;
 }

@@ -1,35 +1,24 @@
 #include "lib/server/local_map_file.h"
 
+#include <sys/stat.h>
+
 #include <utility>
 
+#include "absl/time/time.h"
+#include "lib/directory/mail_host.h"
 #include "lib/server/json_file.h"
 #include "lib/server/json_reader.h"
+#include "lib/server/local_map_table.h"
 
 namespace gatehouse {
 namespace {
 
-// "host", "host:port", or a URI that also says whether TLS is implicit there.
 void ReadHost(JsonReader& reader, Location& location) {
-  std::string text = reader.String("host");
-  if (text.empty()) return;
-  const std::string whole = text;
-  const size_t scheme = text.find("://");
-  if (scheme != std::string::npos) {
-    const std::string name = text.substr(0, scheme);
-    const bool implicit = name == "imaps" || name == "pop3s" || name == "smtps";
-    if (!implicit && name != "imap" && name != "pop3" && name != "smtp" &&
-        name != "lmtp" && name != "sieve") {
-      return reader.Fault("host", "\"" + whole + "\": unknown scheme");
-    }
-    location.implicit_tls = implicit;
-    text = text.substr(scheme + 3);
-  }
-  location.host = Endpoint::Parse(text);
-  if (!location.host) {
-    reader.Fault("host", "\"" + whole +
-                             "\" is not a host (\"name\", \"name:port\", "
-                             "\"imaps://name:port\")");
-  }
+  const std::string text = reader.String("host");
+  if (text.empty() || ReadMailHost(text, location)) return;
+  reader.Fault("host", "\"" + text +
+                           "\" is not a host (\"name\", \"name:port\", "
+                           "\"imaps://name:port\")");
 }
 
 LocalMap::Entry ReadEntry(const std::string& name, JsonReader reader) {
@@ -49,29 +38,81 @@ LocalMap::Entry ReadEntry(const std::string& name, JsonReader reader) {
   return entry;
 }
 
-}  // namespace
+void ReadPattern(JsonReader reader, LocalMap& map) {
+  const std::string expression = reader.String("match");
+  LocalMap::Entry entry;
+  ReadHost(reader, entry.location);
+  entry.location.routing_address = reader.String("routingAddress");
+  reader.Finish();
+  if (expression.empty()) return reader.Fault("match", "missing");
+  const absl::Status status = map.AddPattern(expression, std::move(entry));
+  if (!status.ok()) reader.Fault("match", std::string(status.message()));
+}
 
-LocalMapResult ParseLocalMap(std::string_view text, const std::string& file) {
-  FaultList faults(file);
+void ReadJsonMap(std::string_view text, LocalMap& map, FaultList& faults) {
   const auto json = ParseJson(text, faults);
-  if (!json) return {nullptr, faults.faults()};
+  if (!json) return;
   JsonReader root(*json, "", faults);
-  const auto map = std::make_shared<LocalMap>();
   JsonReader users = root.Object("users");
   for (const std::string& name : users.Keys()) {
-    if (!map->Add(name, ReadEntry(name, users.Object(name)))) {
+    if (!map.Add(name, ReadEntry(name, users.Object(name)))) {
       users.Fault(name, "stands here twice (case doesn't count)");
     }
   }
+  for (JsonReader& pattern : root.Objects("patterns")) {
+    ReadPattern(std::move(pattern), map);
+  }
   root.Finish();
-  if (!faults.faults().empty()) return {nullptr, faults.faults()};
-  return {map, {}};
+}
+
+bool IsJson(std::string_view text) {
+  const size_t begin = text.find_first_not_of(" \t\r\n");
+  if (begin == std::string_view::npos) return false;
+  text.remove_prefix(begin);
+  return text.starts_with("{") || text.starts_with("//") ||
+         text.starts_with("/*");
+}
+
+}  // namespace
+
+std::optional<FileVersion> FileVersion::Of(const std::string& file) {
+  struct stat status;
+  if (stat(file.c_str(), &status) != 0) return std::nullopt;
+  FileVersion version;
+  version.device = status.st_dev;
+  version.inode = status.st_ino;
+  version.size = status.st_size;
+  version.changed_ns =
+      absl::ToUnixNanos(absl::TimeFromTimespec(status.st_mtim));
+  return version;
+}
+
+LocalMapResult ParseLocalMap(std::string_view text, const std::string& file) {
+  FaultList faults(file);
+  auto map = std::make_shared<LocalMap>();
+  if (IsJson(text)) {
+    ReadJsonMap(text, *map, faults);
+  } else {
+    ReadLocalMapTable(text, *map, faults);
+  }
+  LocalMapResult result;
+  result.faults = faults.faults();
+  if (result.faults.empty()) result.map = std::move(map);
+  return result;
 }
 
 LocalMapResult ReadLocalMap(const std::string& file) {
+  // Looked at first: a change while it is read is seen at the next look.
+  const auto version = FileVersion::Of(file);
   const auto text = ReadFile(file);
-  if (!text) return {nullptr, {file + ": no such file, or not readable"}};
-  return ParseLocalMap(*text, file);
+  LocalMapResult result;
+  if (text) {
+    result = ParseLocalMap(*text, file);
+  } else {
+    result.faults = {file + ": no such file, or not readable"};
+  }
+  result.version = version.value_or(FileVersion());
+  return result;
 }
 
 }  // namespace gatehouse

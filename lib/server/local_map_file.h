@@ -1,7 +1,11 @@
 #ifndef GATEHOUSE_LIB_SERVER_LOCAL_MAP_FILE_H_
 #define GATEHOUSE_LIB_SERVER_LOCAL_MAP_FILE_H_
 
+#include <sys/types.h>
+
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,7 +14,8 @@
 
 namespace gatehouse {
 
-// A localFile map, as JSON (comments allowed):
+// A localFile map: a table (local_map_table.h), or JSON (comments allowed),
+// which can say more of an entry:
 //
 //   {"users": {
 //     "alice@example.com": {
@@ -19,14 +24,40 @@ namespace gatehouse {
 //       "user": "alice",                 // the store's name; default: the key
 //       "addresses": ["a@example.com"],  // what she may send as; default: key
 //       "routingAddress": "…"},          // SMTP: the envelope recipient
-//     "@example.org": {"host": "store2.example.com"}}}
+//     "@example.org": {"host": "store2.example.com"}},
+//    "patterns": [                       // in this order
+//     {"match": "[a-m][^@]*@example\\.org", "host": "store1.example.com"}]}
+//
+// What begins with "{" or with a comment of JSON is JSON.
+
+// Tells one state of a file from another, without reading it.
+struct FileVersion {
+  dev_t device = 0;
+  ino_t inode = 0;
+  int64_t size = 0;
+  int64_t changed_ns = 0;
+
+  // Nothing where there is no such file.
+  static std::optional<FileVersion> Of(const std::string& file);
+  friend bool operator==(const FileVersion&, const FileVersion&) = default;
+};
+
 struct LocalMapResult {
   std::shared_ptr<const LocalMap> map;  // null where there are faults
-  std::vector<std::string> faults;      // `FILE: /users/…: what`
+  // `FILE: /users/…: what` or `FILE: line 7: what`.
+  std::vector<std::string> faults;
+  FileVersion version;  // at the latest what was read
 };
 
 LocalMapResult ReadLocalMap(const std::string& file);
 LocalMapResult ParseLocalMap(std::string_view text, const std::string& file);
+
+// A map with the file that it comes from.
+struct LocalMapFile {
+  std::string file;
+  FileVersion version;  // as read at first
+  CurrentLocalMap map;
+};
 
 }  // namespace gatehouse
 

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "lib/server/directory_stack.h"
-#include "lib/server/local_map_file.h"
 #include "lib/session/upstreams_met.h"
 
 namespace gatehouse {
@@ -38,7 +37,11 @@ void LoadLocalMaps(Runtime& runtime, RuntimeResult& result) {
     LocalMapResult read = ReadLocalMap(map.local_file);
     result.faults.insert(result.faults.end(), read.faults.begin(),
                          read.faults.end());
-    runtime.local_maps[map.name] = std::move(read.map);
+    auto file = std::make_shared<LocalMapFile>();
+    file->file = map.local_file;
+    file->version = read.version;
+    file->map.store(std::move(read.map));
+    runtime.local_maps[map.name] = std::move(file);
   }
 }
 

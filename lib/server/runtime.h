@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "lib/base/log.h"
-#include "lib/directory/local_map.h"
 #include "lib/net/network.h"
 #include "lib/net/tls_context.h"
 #include "lib/server/config.h"
+#include "lib/server/local_map_file.h"
 #include "lib/session/session_settings.h"
 
 namespace gatehouse {
@@ -22,7 +22,8 @@ struct Runtime {
   Config config;
   std::shared_ptr<const TlsServerContext> server_tls;  // null: no certificates
   std::shared_ptr<const TlsClientContext> client_tls;
-  std::map<std::string, std::shared_ptr<const LocalMap>> local_maps;  // by name
+  // By name. What is in them follows their files (LocalMapWatch).
+  std::map<std::string, std::shared_ptr<LocalMapFile>> local_maps;
   std::shared_ptr<LearnedCapabilities> capabilities;
   std::shared_ptr<UpstreamsMet> upstreams_met;  // null: none are to be learned
 };

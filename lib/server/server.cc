@@ -16,6 +16,7 @@
 
 #include "absl/time/clock.h"
 #include "lib/server/admin.h"
+#include "lib/server/local_map_watch.h"
 #include "lib/server/log_line.h"
 #include "lib/server/worker.h"
 
@@ -83,10 +84,12 @@ class Server {
       threads_.emplace_back([&worker] { worker->Run(); });
     }
     std::thread admin([this] { admin_network_->Run(); });
+    WatchLocalMaps();
     AwaitSignals();
     for (std::thread& thread : threads_) thread.join();
     admin_network_->Stop();
     admin.join();
+    local_map_watch_.reset();
     log_.Write(LogRecord("stopped").Text("service", protocol_.name()));
     return 0;
   }
@@ -161,7 +164,16 @@ class Server {
     SayWhatNeedsRestart(loaded.runtime->config);
     runtime_ = std::move(loaded.runtime);
     for (const auto& worker : workers_) worker->PostReload(runtime_);
+    WatchLocalMaps();
     log_.Write(LogRecord("reloaded").Text("config", config_file_));
+  }
+
+  void WatchLocalMaps() {
+    local_map_watch_.reset();
+    if (runtime_->local_maps.empty()) return;
+    std::vector<std::shared_ptr<LocalMapFile>> files;
+    for (const auto& [name, file] : runtime_->local_maps) files.push_back(file);
+    local_map_watch_ = std::make_unique<LocalMapWatch>(std::move(files), log_);
   }
 
   void CheckNewListeners(RuntimeResult& loaded) const {
@@ -228,6 +240,7 @@ class Server {
   // On a thread of its own: it answers until the last worker has drained.
   const std::unique_ptr<UvNetwork> admin_network_ = UvNetwork::Create();
   std::unique_ptr<Admin> admin_;
+  std::unique_ptr<LocalMapWatch> local_map_watch_;
   std::vector<std::thread> threads_;
   bool hurried_ = false;
 };
