@@ -13,6 +13,7 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
 # pylint: disable=wrong-import-position
+from benchmarks.harness import directory
 from benchmarks.harness import load
 from benchmarks.harness import report
 from benchmarks.harness import scenarios
@@ -94,28 +95,37 @@ class Measurement:
     def _run_row(self, row, proxies):
         # A fresh process for each memory figure: what it kept of the last
         # round would make the next one look small.
-        if not row.holds_sessions:
-            for proxy in proxies:
-                proxy.start()
+        if not row.measures_memory:
+            proxies = [proxy for proxy in proxies if self._start(row, proxy)]
         for number in range(self._rounds):
             for proxy in proxies:
                 self._measure(row, proxy, number)
-        if not row.holds_sessions:
+        if not row.measures_memory:
             for proxy in proxies:
                 proxy.stop()
 
-    def _measure(self, row, proxy, number):
-        if row.holds_sessions:
-            proxy.start()
+    def _start(self, row, proxy):
         try:
+            proxy.start(row.service)
+            return True
+        except RuntimeError as fault:
+            self.faults.append(f"{row.key} {proxy.name}: {fault}")
+            proxy.stop()
+            return False
+
+    def _measure(self, row, proxy, number):
+        try:
+            if row.measures_memory:
+                proxy.start(row.service)
             figure = self._generator.figure(row, proxy)
             self.figures[row.key][proxy.name].append(figure)
             outcome = f"{figure:.3f} {row.unit}"
-        except load.Mismatch as mismatch:
-            self.faults.append(f"{row.key} {proxy.name}: {mismatch}")
-            outcome = f"FAULT: {mismatch}"
-        if row.holds_sessions:
-            proxy.stop()
+        except (load.Mismatch, RuntimeError) as fault:
+            self.faults.append(f"{row.key} {proxy.name}: {fault}")
+            outcome = f"FAULT: {fault}"
+        finally:
+            if row.measures_memory:
+                proxy.stop()
         print(f"round {number + 1} {row.key} {proxy.name}: {outcome}",
               flush=True)
 
@@ -130,6 +140,13 @@ def measure(arguments, folder, binaries):
     rows = chosen(scenarios.ROWS, lambda row: row.key, arguments.rows)
     if arguments.quick:
         rows = [row.scaled(_QUICK_SHARE) for row in rows]
+    if any(row.service == "imapLdap" for row in rows):
+        if directory.Slapd.is_installed():
+            site.directory = directory.Slapd(
+                site.subfolder("slapd"), site.user_names(),
+                f"127.0.0.1:{store.ports['imap']}")
+        else:
+            rows = [row for row in rows if row.service != "imapLdap"]
     generator = load.Generator(f"{binaries}/load_generator", site.certificate,
                                _USERS)
     measurement = Measurement(rows, proxies, generator,
@@ -143,6 +160,8 @@ def measure(arguments, folder, binaries):
         for proxy in proxies:
             if proxy.group:
                 proxy.stop()
+        if site.directory:
+            site.directory.stop()
         store.stop()
     return measurement
 

@@ -1,5 +1,6 @@
 """Runs the load generator against one proxy and reads off one figure."""
 
+import contextlib
 import dataclasses
 import json
 import subprocess
@@ -20,64 +21,94 @@ class Generator:
     ca: str
     users: int
 
-    def _argv(self, row, port, sessions):
-        return [self.binary, f"--scenario={row.scenario}", f"--port={port}",
-                f"--tls={row.tls}", f"--ca={self.ca}",
-                f"--users={self.users}", f"--sessions={sessions}",
-                f"--concurrency={row.concurrency}",
-                f"--bulk_bytes={row.bulk_bytes}", f"--pings={row.pings}"]
-
     def figure(self, row, proxy):
-        sessions = min(row.sessions, proxy.session_limit)
-        if row.holds_sessions:
-            return self._memory(row, proxy, sessions)
-        before = proxy.group.cpu_seconds() if proxy.group else 0
-        summary = self._play(row, proxy.ports[row.service], sessions)
+        row = dataclasses.replace(
+            row, sessions=min(row.sessions, proxy.session_limit))
+        port = proxy.ports[row.service]
+        if row.metric == "pss":
+            return self._memory(row, proxy, port)
+        if row.metric == "pssKept":
+            return self._memory_kept(row, proxy, port)
+        with self._idle_beside(row, port):
+            return self._cost(row, proxy, port)
+
+    def _cost(self, row, proxy, port):
+        before = proxy.group.cpu_seconds()
+        summary = self._play(row, port)
         # The proxy's own ends may come after the client's.
         time.sleep(_SETTLE_SECONDS)
-        after = proxy.group.cpu_seconds() if proxy.group else 0
-        self._check(row, proxy, summary, sessions)
+        seconds = proxy.group.cpu_seconds() - before
         if row.metric == "p50":
             return summary["p50_us"]
         if row.metric == "p99":
             return summary["p99_us"]
         if row.metric == "cpuPerGib":
-            return (after - before) / (summary["bulk_bytes"] / 2**30)
-        return (after - before) / (sessions / 1000)
+            return seconds / (summary["bulk_bytes"] / 2**30)
+        return seconds / (row.sessions / 1000)
 
-    def _play(self, row, port, sessions):
-        done = subprocess.run(self._argv(row, port, sessions),
-                              capture_output=True, text=True)
-        if done.returncode != 0:
-            raise Mismatch(done.stderr + done.stdout)
-        return json.loads(done.stdout.splitlines()[-1])
+    def _memory(self, row, proxy, port):
+        """KiB for each held session, the proxy being warm but fresh."""
+        self._warm_up(row, port)
+        before = proxy.group.pss_kib()
+        with self._held(row, port):
+            time.sleep(_SETTLE_SECONDS)
+            held_kib = proxy.group.pss_kib()
+        return (held_kib - before) / row.sessions
 
-    def _check(self, row, proxy, summary, sessions):
-        rounds = sessions * (row.pings or 1)
-        expected = {"sessions": sessions, "failures": 0,
-                    "bulk_bytes": sessions * row.bulk_bytes}
+    def _memory_kept(self, row, proxy, port):
+        """MiB more than before, after sessions that have all ended."""
+        self._warm_up(row, port)
+        before = proxy.group.pss_kib()
+        self._play(row, port)
+        time.sleep(_SETTLE_SECONDS)
+        return (proxy.group.pss_kib() - before) / 1024
+
+    def _warm_up(self, row, port):
+        self._play(dataclasses.replace(
+            row, scenario="login",
+            sessions=min(_WARM_UP_SESSIONS, row.sessions)), port)
+        time.sleep(_SETTLE_SECONDS)
+
+    def _idle_beside(self, row, port):
+        if row.beside == 0:
+            return contextlib.nullcontext()
+        return self._held(
+            dataclasses.replace(row, scenario="idle", sessions=row.beside,
+                                bulk_bytes=0), port)
+
+    @contextlib.contextmanager
+    def _held(self, row, port):
+        """Sessions that are logged in, idle meanwhile, pinged at the end."""
+        with subprocess.Popen(
+                self._argv(row, port), stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                text=True) as generator:
+            generator.stdout.readline()  # all are logged in
+            yield
+            rest, errors = generator.communicate("\n")
+        self._check(row, generator.returncode, rest, errors)
+
+    def _play(self, row, port):
+        done = subprocess.run(self._argv(row, port), capture_output=True,
+                              text=True)
+        return self._check(row, done.returncode, done.stdout, done.stderr)
+
+    def _argv(self, row, port):
+        return [self.binary, f"--scenario={row.scenario}", f"--port={port}",
+                f"--tls={row.tls}", f"--ca={self.ca}",
+                f"--users={self.users}", f"--sessions={row.sessions}",
+                f"--concurrency={row.concurrency}",
+                f"--bulk_bytes={row.bulk_bytes}", f"--pings={row.pings}"]
+
+    def _check(self, row, status, output, errors):
+        if status != 0:
+            raise Mismatch((errors + output).strip())
+        summary = json.loads(output.splitlines()[-1])
+        expected = {"sessions": row.sessions, "failures": 0,
+                    "bulk_bytes": row.sessions * row.bulk_bytes}
         if row.scenario not in ("login", "pop3Login"):
-            expected["rounds"] = rounds
+            expected["rounds"] = row.sessions * (row.pings or 1)
         for name, value in expected.items():
             if summary[name] != value:
-                raise Mismatch(f"{proxy.name}: {name} is {summary[name]}, "
-                               f"not {value}")
-
-    def _memory(self, row, proxy, sessions):
-        """KiB for each held session, the proxy being warm but fresh."""
-        port = proxy.ports[row.service]
-        warm_up = min(_WARM_UP_SESSIONS, sessions)
-        self._play(dataclasses.replace(row, scenario="login"), port, warm_up)
-        time.sleep(_SETTLE_SECONDS)
-        before = proxy.group.pss_kib()
-        generator = subprocess.Popen(
-            self._argv(row, port, sessions), stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        held = json.loads(generator.stdout.readline() or '{"held": 0}')["held"]
-        time.sleep(_SETTLE_SECONDS)
-        held_kib = proxy.group.pss_kib()
-        rest, errors = generator.communicate("\n")
-        if generator.returncode != 0 or held != sessions:
-            raise Mismatch(errors + rest)
-        self._check(row, proxy, json.loads(rest.splitlines()[-1]), sessions)
-        return (held_kib - before) / sessions
+                raise Mismatch(f"{name} is {summary[name]}, not {value}")
+        return summary

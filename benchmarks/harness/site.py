@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import socket
 import subprocess
 
@@ -22,6 +23,18 @@ def free_port():
             except OSError:
                 continue
     raise RuntimeError("no port is free")
+
+
+def find_program(name):
+    return shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin")
+
+
+def listens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+        return True
+    except OSError:
+        return False
 
 
 def make_certificate(folder):
@@ -46,6 +59,8 @@ class Site:
     store_ports: dict
     users: int
     workers: int
+    # directory.Slapd, where a row needs one.
+    directory: object = None
     certificate: str = ""
     key: str = ""
 

@@ -41,7 +41,8 @@ struct UpstreamSettings {
   absl::Duration login_timeout = absl::Seconds(30);
   UpstreamRules rules;
 
-  // Taken in turn by the workers; empty: the kernel chooses.
+  // Taken in turn; empty: the kernel chooses. Each is good for as many
+  // connections to one upstream as the kernel has ports (about 28,000).
   std::vector<SocketAddress> source_addresses;
   std::shared_ptr<std::atomic<uint32_t>> source_turn =
       std::make_shared<std::atomic<uint32_t>>(0);

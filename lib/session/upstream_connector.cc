@@ -96,27 +96,41 @@ class UpstreamConnector : public Operation {
   }
 
   void TryNext() {
-    const SocketAddress& address = addresses_[next_++];
+    const bool v6 = addresses_[next_++].is_v6();
+    const auto& sources = settings_.source_addresses;
+    more_sources_ = std::count_if(
+        sources.begin(), sources.end(),
+        [v6](const SocketAddress& source) { return source.is_v6() == v6; });
+    TryFromNextSource();
+  }
+
+  void TryFromNextSource() {
+    const SocketAddress& address = addresses_[next_ - 1];
     ConnectOptions options;
     options.timeout = settings_.connect_timeout;
-    options.source = NextSource(address.is_v6());
+    if (more_sources_ > 0) options.source = NextSource(address.is_v6());
     step_ = network_.Connect(address, options, [this](auto result) {
       OnConnected(std::move(result));
     });
   }
 
-  SocketAddress NextSource(bool v6) const {
+  // There must be one of this family.
+  const SocketAddress& NextSource(bool v6) {
+    --more_sources_;
     const auto& sources = settings_.source_addresses;
-    for (size_t tries = 0; tries < sources.size(); ++tries) {
+    while (true) {
       const uint32_t turn = settings_.source_turn->fetch_add(1);
       const SocketAddress& source = sources[turn % sources.size()];
       if (source.is_v6() == v6) return source;
     }
-    return {};
   }
 
   void OnConnected(Network::ConnectResult result) {
     if (auto* failure = std::get_if<Failure>(&result)) {
+      // No port left at this source, or the machine doesn't have it.
+      if (failure->kind == Failure::Kind::kExhausted && more_sources_ > 0) {
+        return TryFromNextSource();
+      }
       if (next_ < addresses_.size()) return TryNext();
       return Finish(AtUpstream(std::move(*failure)));
     }
@@ -145,6 +159,7 @@ class UpstreamConnector : public Operation {
   absl::AnyInvocable<void(UpstreamConnected)> done_;
   std::vector<SocketAddress> addresses_;
   size_t next_ = 0;
+  size_t more_sources_ = 0;  // that this address wasn't tried from
   std::unique_ptr<Operation> step_;
 };
 

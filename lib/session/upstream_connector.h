@@ -15,7 +15,8 @@ namespace gatehouse {
 using UpstreamConnected = std::variant<std::unique_ptr<Stream>, Failure>;
 
 // Resolves `endpoint`, whose port must be set, keeps the addresses that
-// `settings.rules` allow, and connects to the first that answers. No TLS is
+// `settings.rules` allow, and connects to the first that answers, from the next
+// of `settings.source_addresses` that has a port left. No TLS is
 // begun: that belongs to whoever speaks first on the stream. `done` is called
 // once, later; the settings must live until then. A host that isn't allowed is
 // Failure{kConfiguration}: nothing was sent anywhere.

@@ -206,6 +206,12 @@ absl::StatusOr<std::unique_ptr<Listener>> FakeNetwork::Listen(
 
 Network::ConnectResult FakeNetwork::Meet(const SocketAddress& address,
                                          const ConnectOptions& options) {
+  if (exhausted_.contains(options.source.ToString())) {
+    Failure failure = Unreachable("connect to " + address.ToString() +
+                                  ": Cannot assign requested address");
+    failure.kind = Failure::Kind::kExhausted;
+    return failure;
+  }
   const ConnectPlan& plan = connect_plans_[address.ToString()];
   if (plan.script == ConnectScript::kRefuse) {
     return Unreachable("connect to " + address.ToString() +

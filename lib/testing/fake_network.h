@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -137,6 +138,10 @@ class FakeNetwork : public Network {
   // the place to script TLS or deliver a greeting.
   void ScriptConnect(const SocketAddress& address, ConnectScript script,
                      std::function<void(FakePeer&)> met = {});
+  // No connection can be made from this address.
+  void ExhaustSource(const SocketAddress& source) {
+    exhausted_.insert(source.ToString());
+  }
   // All connections that were accepted from the code under test, in order.
   const std::vector<std::shared_ptr<FakePeer>>& connected() const {
     return connected_;
@@ -209,6 +214,7 @@ class FakeNetwork : public Network {
   std::map<std::string, std::unique_ptr<ResolveResult>> resolve_plans_;
   std::vector<std::shared_ptr<FakePeer>> connected_;
   std::vector<SocketAddress> asked_;
+  std::set<std::string> exhausted_;
   std::vector<FakeWatch*> watches_;
 };
 

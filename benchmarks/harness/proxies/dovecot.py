@@ -1,57 +1,56 @@
-"""Dovecot's proxy: users, passwords and hosts from a passwd-file."""
+"""Dovecot's proxy: users, passwords and hosts from a passwd-file, or from LDAP
+by search and bind."""
 
+from benchmarks.harness import directory
 from benchmarks.harness import site as site_lib
 from benchmarks.harness.proxies import proxy
 
-_LISTENERS = {"imap": ("imap-login", "imap"), "imaps": ("imap-login", "imaps"),
-              "pop3": ("pop3-login", "pop3"),
-              "submission": ("submission-login", "submission")}
+# service -> protocol, its listener, the listener that is left out
+_LISTENERS = {"imap": ("imap", "imap", "imaps"),
+              "imapLdap": ("imap", "imap", "imaps"),
+              "imaps": ("imap", "imaps", "imap"),
+              "pop3": ("pop3", "pop3", "pop3s"),
+              "submission": ("submission", "submission", "submissions")}
 
 
 class Dovecot(proxy.Proxy):
     name = "dovecot"
-    services = ("imap", "imaps", "pop3", "submission")
+    services = tuple(_LISTENERS)
     resumes_tls = False
 
     @classmethod
     def is_installed(cls):
-        return proxy.find_program("dovecot") is not None
+        return site_lib.find_program("dovecot") is not None
 
-    def _write_users(self, service, port):
-        fields = f"proxy=y host=127.0.0.1 port={port}"
-        self.write("users-" + service, "".join(
+    def _store_port(self, protocol):
+        return self.site.store_ports[
+            "smtp" if protocol == "submission" else protocol]
+
+    def _passwd_file(self, protocol):
+        fields = f"proxy=y host=127.0.0.1 port={self._store_port(protocol)}"
+        path = self.write("users", "".join(
             f"{name}:{{PLAIN}}{site_lib.PASSWORD}::::::{fields}\n"
             for name in self.site.user_names()))
+        return f"driver = passwd-file\n  args = scheme=PLAIN {path}"
 
-    def _login_service(self, program):
-        listeners = "\n".join(
-            f"  inet_listener {listener} {{\n    address = 127.0.0.1\n"
-            f"    port = {self.ports[service]}\n"
-            f"    ssl = {'yes' if service == 'imaps' else 'no'}\n  }}"
-            for service, (owner, listener) in _LISTENERS.items()
-            if owner == program)
-        unused = {"imap-login": "", "pop3-login": "pop3s",
-                  "submission-login": "submissions"}[program]
-        if unused:
-            listeners += f"\n  inet_listener {unused} {{\n    port = 0\n  }}"
-        return f"""
-service {program} {{
-  chroot =
-  service_count = 0
-  client_limit = 9900
-  process_min_avail = {self.site.workers}
-  process_limit = {self.site.workers}
-{listeners}
-}}"""
+    def _ldap(self, protocol):
+        path = self.write("ldap.conf", f"""
+uris = {self.site.directory.url}
+dn = {directory.ADMIN_DN}
+dnpass = {site_lib.PASSWORD}
+base = {directory.BASE_DN}
+auth_bind = yes
+pass_filter = (&(objectClass=inetLocalMailRecipient)(mailLocalAddress=%u))
+pass_attrs = =proxy=y, =host=127.0.0.1, =port={self._store_port(protocol)}
+""")
+        return f"driver = ldap\n  args = {path}"
 
-    def commands(self):
-        self._write_users("imap", self.site.store_ports["imap"])
-        self._write_users("pop3", self.site.store_ports["pop3"])
-        self._write_users("submission", self.site.store_ports["smtp"])
-        logins = "".join(map(self._login_service,
-                             ("imap-login", "pop3-login", "submission-login")))
+    def commands(self, service):
+        protocol, listener, left_out = _LISTENERS[service]
+        passdb = (self._ldap if service == "imapLdap"
+                  else self._passwd_file)(protocol)
         path = self.write("dovecot.conf", f"""
-protocols = imap pop3 submission
+protocols = {protocol}
 base_dir = {self.folder}/run
 state_dir = {self.folder}/state
 log_path = {self.folder}/dovecot.log
@@ -65,8 +64,7 @@ mail_max_userip_connections = 0
 default_vsz_limit = 4G
 submission_relay_host = 127.0.0.1
 passdb {{
-  driver = passwd-file
-  args = scheme=PLAIN {self.folder}/users-%s
+  {passdb}
 }}
 userdb {{
   driver = static
@@ -78,6 +76,20 @@ service anvil {{
 service auth {{
   client_limit = 20000
 }}
-{logins}
+service {protocol}-login {{
+  chroot =
+  service_count = 0
+  client_limit = 9900
+  process_min_avail = {self.site.workers}
+  process_limit = {self.site.workers}
+  inet_listener {listener} {{
+    address = 127.0.0.1
+    port = {self.ports[service]}
+    ssl = {"yes" if service == "imaps" else "no"}
+  }}
+  inet_listener {left_out} {{
+    port = 0
+  }}
+}}
 """)
-        return [[proxy.find_program("dovecot"), "-F", "-c", path]]
+        return [[site_lib.find_program("dovecot"), "-F", "-c", path]]

@@ -1,12 +1,16 @@
-"""Gatehouse: every user in a local map, passwords checked by the store."""
+"""Gatehouse: every user in a local map, passwords checked by the store; or all
+that by an LDAP directory."""
 
 import json
 import os
 
+from benchmarks.harness import directory
+from benchmarks.harness import site as site_lib
 from benchmarks.harness.proxies import proxy
 
 # service -> executable, listener's TLS mode
-_SERVICES = {"imap": ("imapproxy", "none"), "imaps": ("imapproxy", "implicit"),
+_SERVICES = {"imap": ("imapproxy", "none"), "imapLdap": ("imapproxy", "none"),
+             "imaps": ("imapproxy", "implicit"),
              "pop3": ("pop3proxy", "none"), "smtp": ("smtprouter", "none")}
 
 
@@ -37,34 +41,44 @@ class Gatehouse(proxy.Proxy):
                  for name in self.site.user_names()}
         self.write("users.json", json.dumps({"users": users}))
 
-    def config(self, program):
-        services = [service for service in self.services
-                    if _SERVICES[service][0] == program]
-        listeners = [{"address": "127.0.0.1", "port": self.ports[service],
-                      "tls": _SERVICES[service][1]} for service in services]
+    def _local_map(self):
+        return {"userMaps": [{"name": "Map", "type": "localFile",
+                              "localFile": "users.json"}],
+                "authenticateOnProxy": False}
+
+    def _ldap_map(self):
+        return {"userMaps": [{"name": "Map", "type": "ldapBind",
+                              "userdbConnectorName": "Ldap"}],
+                "userdbConnectorType": "ldapBind",
+                "userdbConnectorName": "Ldap",
+                "ldapConnectors": [{
+                    "name": "Ldap", "urls": [self.site.directory.url],
+                    "adminDn": directory.ADMIN_DN,
+                    "adminPassword": site_lib.PASSWORD,
+                    "accountBaseDn": directory.BASE_DN}]}
+
+    def config(self, service):
+        upstream = {"imaps": "imap", "imapLdap": "imap"}.get(service, service)
         config = {
             "hostName": "mail.example.com",
             "workers": self.site.workers,
-            "listeners": listeners,
+            "listeners": [{"address": "127.0.0.1", "port": self.ports[service],
+                           "tls": _SERVICES[service][1]}],
             "allowPlaintextLogin": "always",
-            "userMaps": [{"name": "Local", "type": "localFile",
-                          "localFile": "users.json"}],
-            "authenticateOnProxy": False,
-            "mapping": {"userMap": "Local"},
-            "upstream": {"port": self.site.store_ports[services[0]]},
+            "mapping": {"userMap": "Map"},
+            "upstream": {"port": self.site.store_ports[upstream]},
         }
-        if "imaps" in services:
+        config |= (self._ldap_map() if service == "imapLdap"
+                   else self._local_map())
+        if service == "imaps":
             config["tls"] = {"certificates": [
                 {"certificate": self.site.certificate,
                  "privateKey": self.site.key}]}
         return config
 
-    def commands(self):
+    def commands(self, service):
         self._write_map()
-        commands = []
-        for program in dict.fromkeys(
-                _SERVICES[service][0] for service in self.services):
-            path = self.write(program + ".json",
-                              json.dumps(self.config(program), indent=2))
-            commands.append([self._binary(program), f"--config={path}"])
-        return commands
+        path = self.write(service + ".json",
+                          json.dumps(self.config(service), indent=2))
+        os.chmod(path, 0o600)
+        return [[self._binary(_SERVICES[service][0]), f"--config={path}"]]

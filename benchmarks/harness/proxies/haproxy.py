@@ -1,5 +1,6 @@
 """HAProxy in TCP mode: no login is understood, hence the limit of the others."""
 
+from benchmarks.harness import site as site_lib
 from benchmarks.harness.proxies import proxy
 
 
@@ -11,7 +12,7 @@ class Haproxy(proxy.Proxy):
 
     @classmethod
     def is_installed(cls):
-        return proxy.find_program("haproxy") is not None
+        return site_lib.find_program("haproxy") is not None
 
     def _frontend(self, service):
         upstream = service.removesuffix("s") if service == "imaps" else service
@@ -24,7 +25,7 @@ listen {service}
     server store 127.0.0.1:{self.site.store_ports[upstream]}
 """
 
-    def commands(self):
+    def commands(self, service):
         splice = ""
         if self.splices:
             splice = "option splice-request\n    option splice-response"
@@ -41,7 +42,7 @@ defaults
     {splice}
 """ + "".join(self._frontend(service) for service in self.services)
         path = self.write("haproxy.cfg", config)
-        return [[proxy.find_program("haproxy"), "-db", "-f", path]]
+        return [[site_lib.find_program("haproxy"), "-db", "-f", path]]
 
 
 class HaproxySplice(Haproxy):
@@ -51,3 +52,4 @@ class HaproxySplice(Haproxy):
     services = ("imap",)
     splices = True
     connections = 2000  # it sets descriptors aside for pipes
+    session_limit = 1900

@@ -2,6 +2,7 @@
 
 import os
 
+from benchmarks.harness import site as site_lib
 from benchmarks.harness.proxies import proxy
 
 _MODULE = "/usr/lib/nginx/modules/ngx_mail_module.so"
@@ -14,7 +15,7 @@ class Nginx(proxy.Proxy):
 
     @classmethod
     def is_installed(cls):
-        return (proxy.find_program("nginx") is not None
+        return (site_lib.find_program("nginx") is not None
                 and os.path.exists(_MODULE))
 
     def _server(self, service):
@@ -30,7 +31,7 @@ class Nginx(proxy.Proxy):
         auth = "smtp_auth none; xclient off;" if protocol == "smtp" else ""
         return f"server {{ listen {listen}; protocol {protocol}; {auth} {tls} }}"
 
-    def commands(self):
+    def commands(self, service):
         servers = "\n    ".join(map(self._server, self.services))
         path = self.write("nginx.conf", f"""
 load_module {_MODULE};
@@ -48,7 +49,7 @@ mail {{
     {servers}
 }}
 """)
-        return [[proxy.find_program("nginx"), "-p", self.folder, "-c", path,
+        return [[site_lib.find_program("nginx"), "-p", self.folder, "-c", path,
                  "-e", f"{self.folder}/error.log"]]
 
 

@@ -1,5 +1,6 @@
 """Perdition: a process for each session."""
 
+from benchmarks.harness import site as site_lib
 from benchmarks.harness.proxies import proxy
 
 _PROTOCOLS = {"imap": "IMAP4", "imaps": "IMAP4S", "pop3": "POP3"}
@@ -8,15 +9,15 @@ _PROTOCOLS = {"imap": "IMAP4", "imaps": "IMAP4S", "pop3": "POP3"}
 class Perdition(proxy.Proxy):
     name = "perdition"
     services = ("imap", "imaps", "pop3")
-    session_limit = 500
+    session_limit = 1000
 
     @classmethod
     def is_installed(cls):
-        return proxy.find_program("perdition") is not None
+        return site_lib.find_program("perdition") is not None
 
     def _command(self, service):
         upstream = {"imaps": "imap"}.get(service, service)
-        argv = [proxy.find_program("perdition"), "--no_daemon",
+        argv = [site_lib.find_program("perdition"), "--no_daemon",
                 "--protocol", _PROTOCOLS[service],
                 "--config_file", "/dev/null",
                 "--map_library", "", "--no_lookup", "--quiet",
@@ -33,5 +34,5 @@ class Perdition(proxy.Proxy):
                      "--ssl_key_file", self.site.key]
         return argv
 
-    def commands(self):
-        return [self._command(service) for service in self.services]
+    def commands(self, service):
+        return [self._command(service)]

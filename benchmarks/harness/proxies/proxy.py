@@ -1,7 +1,5 @@
 """What the harness asks of a proxy."""
 
-import shutil
-import socket
 import time
 
 from benchmarks.harness import process_group
@@ -13,14 +11,15 @@ _START_SECONDS = 20
 class Proxy:
     """One program under one configuration.
 
-    `services` names what it can do: "imap", "imaps", "pop3", "smtp",
+    `services` names what it can do: "imap", "imapLdap" (users and hosts from
+    the site's directory instead of a file), "imaps", "pop3", "smtp",
     "submission"; each gets a port of its own.
     """
 
     name = ""
     services = ()
-    # The largest number of sessions that is asked of it in one go, where it is
-    # so slow or large that more would only cost time.
+    # The most sessions that are asked of it, where it is so slow or large that
+    # more would only cost time, or where it takes no more.
     session_limit = 10**9
     # Whether a ticket of one worker is good at the others.
     resumes_tls = True
@@ -32,16 +31,19 @@ class Proxy:
         self.group = None
 
     def can_play(self, row):
-        return row.service in self.services and (
-            self.resumes_tls or row.tls != "resumed")
+        held = row.sessions if row.measures_memory else row.beside
+        return (row.service in self.services
+                and held <= self.session_limit
+                and (self.resumes_tls or row.tls != "resumed"))
 
     @classmethod
     def is_installed(cls):
         raise NotImplementedError
 
-    def commands(self):
-        """Writes the configuration; the argument vectors to be started, each
-        of which must stay in the foreground."""
+    def commands(self, service):
+        """Writes the configuration; the argument vectors to be started for
+        this service, each of which must stay in the foreground. They may serve
+        others too."""
         raise NotImplementedError
 
     def write(self, name, text):
@@ -50,30 +52,21 @@ class Proxy:
             file.write(text)
         return path
 
-    def start(self):
+    def start(self, service):
         self.group = process_group.ProcessGroup(
             self.name, f"{self.folder}/output.log")
-        for argv in self.commands():
+        for argv in self.commands(service):
             self.group.start(argv, self.folder)
-        for port in self.ports.values():
-            self._await(port)
+        self._await(self.ports[service])
 
     def _await(self, port):
         deadline = time.monotonic() + _START_SECONDS
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                return
-            except OSError:
-                if self.group.has_ended() or time.monotonic() > deadline:
-                    raise RuntimeError(
-                        f"{self.name} doesn't start: see {self.folder}")
-                time.sleep(0.05)
+        while not site_lib.listens(port):
+            if self.group.has_ended() or time.monotonic() > deadline:
+                raise RuntimeError(
+                    f"{self.name} doesn't start: see {self.folder}")
+            time.sleep(0.05)
 
     def stop(self):
         self.group.stop()
         self.group = None
-
-
-def find_program(name):
-    return shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin")
