@@ -184,6 +184,9 @@ class Protocol {
   virtual uint16_t implicit_tls_port() const = 0;  // 993
   // The least idle limit after login that the protocol's RFC allows, seconds.
   virtual int least_idle_seconds() const = 0;
+  // Whether an upstream may be told who has logged in without a credential
+  // (Method::kXclient).
+  virtual bool logs_in_by_name() const { return false; }
   // What a client hears after its login when the proxy must end the session
   // ("* BYE …\r\n"); empty where nothing may be said unasked.
   virtual std::string_view last_words() const { return {}; }

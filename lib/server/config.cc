@@ -273,11 +273,22 @@ class ConfigReader {
     ReadAllowedHosts(upstream);
     config.allowed_ports = upstream.Ports("allowedPorts");
     JsonReader login = upstream.Object("login");
-    const bool master = login.Choice("method", false,
-                                     {{"replay", false}, {"masterUser", true}});
+    using Login = UpstreamSettings::Login;
+    config.login = login.Choice("method", Login::kReplay,
+                                {{"replay", Login::kReplay},
+                                 {"masterUser", Login::kMasterUser},
+                                 {"xclient", Login::kXclient}});
+    if (config.login == Login::kXclient && !protocol_.logs_in_by_name()) {
+      login.Fault("method", "\"xclient\" is for smtp only");
+    }
+    if (config.login != Login::kReplay && !config_.authenticate_on_proxy) {
+      login.Fault("method",
+                  "needs authenticateOnProxy: the upstream never hears the "
+                  "user's password");
+    }
     const std::string user = login.String("user");
     const std::string password = files_.Secret(login, "passwordFile");
-    if (master) {
+    if (config.login == Login::kMasterUser) {
       if (user.empty()) login.Fault("user", "missing (the master user's name)");
       if (password.empty() && !login.Has("passwordFile")) {
         login.Fault("passwordFile", "missing");
@@ -373,7 +384,7 @@ class ConfigReader {
     if (config_.tls.client_ca_file.empty()) {
       root.Fault("external", "needs /tls/clientCaFile");
     }
-    if (config_.upstream.master_user.empty()) {
+    if (config_.upstream.login == UpstreamSettings::Login::kReplay) {
       root.Fault("external", "needs /upstream/login with method masterUser");
     }
   }

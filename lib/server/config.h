@@ -51,7 +51,8 @@ struct UpstreamConfig {
   std::vector<std::string> allowed_names;
   std::vector<Cidr> allowed_blocks;
   std::vector<uint16_t> allowed_ports;
-  std::string master_user;  // "": replay
+  UpstreamSettings::Login login = UpstreamSettings::Login::kReplay;
+  std::string master_user;
   std::string master_password;
   UpstreamSettings::ForwardClient forward_client =
       UpstreamSettings::ForwardClient::kNone;

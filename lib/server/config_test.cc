@@ -229,7 +229,14 @@ TEST(ConfigTest, NamesThePlaceAndTheFault) {
        "c.json: /upstream/login/user: missing (the master user's name)"},
       {Small(R"(, "upstream": {"login": {"method": "kerberos"}})"),
        "c.json: /upstream/login/method: \"kerberos\" is none of replay, "
-       "masterUser"},
+       "masterUser, xclient"},
+      {Small(R"(, "upstream": {"login": {"method": "xclient"}})"),
+       "c.json: /upstream/login/method: \"xclient\" is for smtp only"},
+      {Small(R"(, "authenticateOnProxy": false,
+                 "upstream": {"login": {"method": "masterUser", "user": "a"}})"),
+       "c.json: /upstream/login/method: needs authenticateOnProxy: the "
+       "upstream "
+       "never hears the user's password"},
       {Small(R"(, "upstream": {"caFile": "none.pem"})"),
        "c.json: /upstream/caFile: testdata/config/none.pem: no such file"},
       {Small(R"(, "upstream": {"sourceAddresses": ["eth0"]})"),

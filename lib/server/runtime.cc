@@ -60,6 +60,7 @@ void SetUpstream(const Runtime& runtime,
   upstream.rules.own_listeners = own_listeners;
   upstream.source_addresses = config.source_addresses;
   upstream.forward_client = config.forward_client;
+  upstream.login = config.login;
   upstream.master_user = config.master_user;
   upstream.master_password = Secret(config.master_password);
 }

@@ -65,6 +65,7 @@ void CapabilityProbe::Ask(const std::string& name, Upstream& upstream) {
   upstream.due = network_.Now() + interval_;
   UpstreamOptions options;
   options.login.method = UpstreamLogin::Method::kProbe;
+  options.host_name = settings_->host_name;
   upstream.asking = OpenUpstreamSession(
       network_, *settings_->protocol, settings_->upstream, upstream.target,
       std::move(options), [this, name](UpstreamOutcome outcome) {

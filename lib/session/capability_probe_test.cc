@@ -185,6 +185,7 @@ TEST_F(CapabilityProbeTest, HostsThatNobodyMeetsAreForgotten) {
 
 TEST_F(CapabilityProbeTest, SendsNoCredentialsAndLeavesNothingBehind) {
   Store("10.0.0.1");
+  settings_->upstream.login = UpstreamSettings::Login::kMasterUser;
   settings_->upstream.master_user = "gate";
   settings_->upstream.master_password = Secret("m4ster");
   Begin();

@@ -224,10 +224,14 @@ void Login::OnAttempt(LoginAttempt attempt) {
   Locate(attempt_.user);
 }
 
-// A token is for the upstream to judge, a certificate has been judged.
+// A token is for the upstream to judge, a certificate has been judged. A
+// password that isn't replayed is never seen by the upstream, so that leaving
+// it to that would let everybody in.
 bool Login::CheckedHere() const {
-  return settings_.authenticate_on_proxy &&
-         attempt_.credentials == Credentials::kPassword;
+  const bool judged_upstream =
+      !settings_.authenticate_on_proxy &&
+      settings_.upstream.login == UpstreamSettings::Login::kReplay;
+  return attempt_.credentials == Credentials::kPassword && !judged_upstream;
 }
 
 void Login::Authenticate(std::string_view user) {
@@ -297,23 +301,26 @@ void Login::OpenUpstream(const Location& location) {
   }
   if (target.endpoint.port == 0) target.endpoint.port = settings_.upstream.port;
   record_.upstream = target.endpoint.ToString();
-  wait_ = OpenUpstreamSession(
-      network_, *settings_.protocol, settings_.upstream, target,
-      OptionsFor(location), [this, target](UpstreamOutcome outcome) {
-        OnUpstream(target, std::move(outcome));
-      });
+  wait_ = OpenUpstreamSession(network_, *settings_.protocol, settings_.upstream,
+                              target, OptionsFor(location),
+                              [this, target](UpstreamOutcome outcome) {
+                                OnUpstream(target, std::move(outcome));
+                              });
 }
 
 UpstreamOptions Login::OptionsFor(const Location& location) {
   const UpstreamSettings& upstream = settings_.upstream;
   UpstreamOptions options;
+  options.host_name = settings_.host_name;
   options.login.user = record_.user = location.user;
   options.login.utf8 = attempt_.utf8;
   if (attempt_.credentials == Credentials::kToken) {
     options.login.method = UpstreamLogin::Method::kToken;
     options.login.token_mechanism = attempt_.mechanism;
     options.login.secret = std::move(attempt_.secret);
-  } else if (!upstream.master_user.empty()) {
+  } else if (upstream.login == UpstreamSettings::Login::kXclient) {
+    options.login.method = UpstreamLogin::Method::kXclient;
+  } else if (upstream.login == UpstreamSettings::Login::kMasterUser) {
     options.login.method = UpstreamLogin::Method::kMasterUser;
     options.login.master_user = upstream.master_user;
     options.login.secret = upstream.master_password.Clone();
@@ -326,6 +333,7 @@ UpstreamOptions Login::OptionsFor(const Location& location) {
   options.client.client = record_.peer;
   options.client.proxy = record_.local;
   options.client.session_id = record_.id;
+  options.client.helo = attempt_.helo;
   options.client.tls_active = !record_.tls.empty();
   options.client.tls = tls_facts_;
   return options;
@@ -379,8 +387,9 @@ void Login::OnDirectoryFailure(const Failure& failure) {
 void Login::OnUpstreamRefusal(UpstreamFailed failed) {
   LogFailure("upstream_failure", failed.failure);
   const bool users_own =
-      !CheckedHere() && (attempt_.credentials == Credentials::kToken ||
-                         settings_.upstream.master_user.empty());
+      !CheckedHere() &&
+      (attempt_.credentials == Credentials::kToken ||
+       settings_.upstream.login == UpstreamSettings::Login::kReplay);
   const bool blames_user =
       failed.refusal.kind == LoginRefusal::Kind::kCredentials ||
       failed.refusal.kind == LoginRefusal::Kind::kAuthorization;

@@ -137,11 +137,35 @@ TEST_F(LoginTest, GivesTheStoreTheCanonicalNameOnly) {
 }
 
 TEST_F(LoginTest, LogsInAsMasterUserWhereConfigured) {
+  settings_.upstream.login = UpstreamSettings::Login::kMasterUser;
   settings_.upstream.master_user = "gate";
   settings_.upstream.master_password = Secret("m4ster");
   Begin();
   Say("LOGIN alice secret\n");
   EXPECT_EQ(store().Sent(), "MASTER gate alice m4ster\n");
+}
+
+TEST_F(LoginTest, LogsInByNameAloneWhereTheStoreTrustsUs) {
+  settings_.upstream.login = UpstreamSettings::Login::kXclient;
+  Begin();
+  Say("LOGIN alice secret\n");
+  EXPECT_EQ(store().Sent(), "XCLIENT alice\n");
+}
+
+// The store would never hear the password, and let everybody in.
+TEST_F(LoginTest, ChecksThePasswordItselfWhereTheStoreCannot) {
+  settings_.authenticate_on_proxy = false;
+  settings_.upstream.master_user = "gate";
+  for (const auto login : {UpstreamSettings::Login::kMasterUser,
+                           UpstreamSettings::Login::kXclient}) {
+    settings_.upstream.login = login;
+    Begin();
+    client_->TakeSent();
+    Say("LOGIN alice wrong\n");
+    network_.Advance(settings_.failure_delay);
+    EXPECT_EQ(client_->Sent(), "NO credentials\n");
+    EXPECT_TRUE(network_.connected().empty());
+  }
 }
 
 TEST_F(LoginTest, HandsTokensThroughWithoutABind) {
@@ -273,22 +297,29 @@ TEST_F(LoginTest, NeverCallsAnOutageAWrongPassword) {
 TEST_F(LoginTest, WordsWhatTheStoreRefusesByWhoseFaultItIs) {
   const struct {
     bool checked_here;
-    const char* master_user;
+    UpstreamSettings::Login login;
     const char* store_says;
     const char* client_hears;
   } kCases[] = {
-      {true, "", "NO credentials\n", "NO contact_admin\n"},
-      {true, "", "NO authorization\n", "NO contact_admin\n"},
-      {true, "", "NO unavailable\n", "NO unavailable\n"},
-      {true, "", "NO in_use\n", "NO in_use\n"},
-      {true, "gate", "NO credentials\n", "NO contact_admin\n"},
-      {false, "gate", "NO credentials\n", "NO contact_admin\n"},
-      {false, "", "NO credentials\n", "NO credentials\n"},
-      {false, "", "NO unavailable\n", "NO unavailable\n"},
+      {true, UpstreamSettings::Login::kReplay, "NO credentials\n",
+       "NO contact_admin\n"},
+      {true, UpstreamSettings::Login::kReplay, "NO authorization\n",
+       "NO contact_admin\n"},
+      {true, UpstreamSettings::Login::kReplay, "NO unavailable\n",
+       "NO unavailable\n"},
+      {true, UpstreamSettings::Login::kReplay, "NO in_use\n", "NO in_use\n"},
+      {true, UpstreamSettings::Login::kMasterUser, "NO credentials\n",
+       "NO contact_admin\n"},
+      {false, UpstreamSettings::Login::kMasterUser, "NO credentials\n",
+       "NO contact_admin\n"},
+      {false, UpstreamSettings::Login::kReplay, "NO credentials\n",
+       "NO credentials\n"},
+      {false, UpstreamSettings::Login::kReplay, "NO unavailable\n",
+       "NO unavailable\n"},
   };
   for (const auto& c : kCases) {
     settings_.authenticate_on_proxy = c.checked_here;
-    settings_.upstream.master_user = c.master_user;
+    settings_.upstream.login = c.login;
     outcome_.reset();
     record_ = {};
     Begin();

@@ -50,8 +50,14 @@ struct UpstreamSettings {
   enum class ForwardClient { kNone, kProtocol, kProxyV2 };
   ForwardClient forward_client = ForwardClient::kNone;
 
-  // Empty: the user's own password is replayed. Else the login is by SASL
-  // PLAIN with this name as authcid and the account as authzid.
+  // How a user is logged in. Tokens are handed through in any case.
+  enum class Login {
+    kReplay,      // with the password that the client gave
+    kMasterUser,  // SASL PLAIN: `master_user` as authcid, the account as
+                  // authzid
+    kXclient,     // SMTP: by name alone, as XCLIENT LOGIN
+  };
+  Login login = Login::kReplay;
   std::string master_user;
   Secret master_password;
 };
@@ -75,6 +81,9 @@ struct SessionSettings {
   PlaintextLogin plaintext_login = PlaintextLogin::kLoopback;
 
   std::shared_ptr<Directory> directory;
+  // Whether the directory judges passwords before the upstream hears of them.
+  // It does so too where `upstream.login` doesn't replay them: nobody else
+  // would.
   bool authenticate_on_proxy = true;
   // The upstream where the directory has no answer (mappingHost:mappingPort).
   std::optional<Endpoint> default_upstream;
@@ -86,7 +95,7 @@ struct SessionSettings {
 
   bool token_mechanisms = false;  // OAUTHBEARER and XOAUTH2 are announced
   // Whether a verified client certificate may log in by EXTERNAL, as its first
-  // subjectAltName rfc822Name. Needs upstream.master_user.
+  // subjectAltName rfc822Name. Needs an upstream.login without a password.
   bool external_mechanism = false;
 
   DownstreamLimits limits;

@@ -15,6 +15,7 @@ class Smtp : public Protocol {
   uint16_t port() const override { return 25; }
   uint16_t implicit_tls_port() const override { return 465; }
   int least_idle_seconds() const override { return 300; }  // RFC 5321 §4.5.3.2
+  bool logs_in_by_name() const override { return true; }
   std::vector<std::string> CommonCapabilities(
       const std::vector<std::string>& a,
       const std::vector<std::string>& b) const override {
