@@ -79,14 +79,14 @@ class Gateway : public SessionOwner {
     begun.Start();
   }
 
-  void OnEnded(Session& session) override { sessions_.erase(&session); }
+  void OnEnded(ClientSession& session) override { sessions_.erase(&session); }
 
  private:
   Network& network_;
   LogSink& log_;
   const std::shared_ptr<const SessionSettings> settings_;
   std::shared_ptr<const ListenerSettings> listener_;
-  std::unordered_map<Session*, std::unique_ptr<Session>> sessions_;
+  std::unordered_map<ClientSession*, std::unique_ptr<ClientSession>> sessions_;
 };
 
 }  // namespace

@@ -68,9 +68,10 @@ absl::Status CheckFree(const SocketAddress& address) {
 
 class Server {
  public:
-  Server(const Protocol& protocol, std::string config_file,
+  Server(const Service& service, std::string config_file,
          std::shared_ptr<const Runtime> runtime)
-      : protocol_(protocol),
+      : protocol_(service.protocol),
+        new_sessions_(service.new_sessions),
         config_file_(std::move(config_file)),
         runtime_(std::move(runtime)),
         log_(STDERR_FILENO, runtime_->config.log_info
@@ -108,7 +109,8 @@ class Server {
                           : std::max(1u, std::thread::hardware_concurrency());
     for (int i = 0; i < count; ++i) {
       workers_.push_back(std::make_unique<Worker>(
-          log_, limit_, i == 0 ? Worker::Probing::kOn : Worker::Probing::kOff));
+          log_, new_sessions_, limit_,
+          i == 0 ? Worker::Probing::kOn : Worker::Probing::kOff));
       auto bound = workers_.back()->Open(runtime_, addresses);
       if (!bound.ok()) return Refuse(bound.status());
       addresses = std::move(*bound);
@@ -232,6 +234,7 @@ class Server {
 
   const sigset_t signals_ = ServerSignals();
   const Protocol& protocol_;
+  const NewSessionFactory new_sessions_;
   const std::string config_file_;
   std::shared_ptr<const Runtime> runtime_;
   DescriptorLog log_;
@@ -252,9 +255,9 @@ void HoldServerSignals() {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }
 
-int Serve(const Protocol& protocol, const std::string& config_file,
+int Serve(const Service& service, const std::string& config_file,
           std::shared_ptr<const Runtime> runtime) {
-  return Server(protocol, config_file, std::move(runtime)).Run();
+  return Server(service, config_file, std::move(runtime)).Run();
 }
 
 }  // namespace gatehouse

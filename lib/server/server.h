@@ -5,6 +5,7 @@
 #include <string>
 
 #include "lib/server/runtime.h"
+#include "lib/server/service.h"
 
 namespace gatehouse {
 
@@ -15,7 +16,7 @@ void HoldServerSignals();
 // Serves with `runtime` until a signal ends it; `config_file` is read again at
 // SIGHUP. Gives the exit status. One server a process: it takes the signals,
 // which HoldServerSignals() has held.
-int Serve(const Protocol& protocol, const std::string& config_file,
+int Serve(const Service& service, const std::string& config_file,
           std::shared_ptr<const Runtime> runtime);
 
 }  // namespace gatehouse

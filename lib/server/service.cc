@@ -87,7 +87,7 @@ int RunServer(const Service& service, int argc, char** argv) {
   if (line.check_config) return CheckConfig(line.config, loaded);
   PrintLines(loaded.faults, "");
   if (loaded.runtime == nullptr) return 1;
-  return Serve(service.protocol, line.config, std::move(loaded.runtime));
+  return Serve(service, line.config, std::move(loaded.runtime));
 }
 
 }  // namespace gatehouse

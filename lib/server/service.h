@@ -4,13 +4,15 @@
 #include <string_view>
 
 #include "lib/protocol/machine.h"
+#include "lib/server/session_factory.h"
 
 namespace gatehouse {
 
-// What makes an executable: its name and its protocol.
+// What makes an executable: its name, its protocol, and what its sessions do.
 struct Service {
   std::string_view name;  // "imapproxy"
   const Protocol& protocol;
+  NewSessionFactory new_sessions = NewLoginSessions;
 };
 
 // The whole of an executable's main():

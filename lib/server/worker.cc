@@ -4,17 +4,20 @@
 
 namespace gatehouse {
 
-Worker::Worker(LogSink& log, std::shared_ptr<AddressLimit> limit,
-               Probing probing)
-    : log_(log), limit_(std::move(limit)), probing_(probing) {}
+Worker::Worker(LogSink& log, NewSessionFactory new_sessions,
+               std::shared_ptr<AddressLimit> limit, Probing probing)
+    : log_(log),
+      new_sessions_(new_sessions),
+      limit_(std::move(limit)),
+      probing_(probing) {}
 
 Worker::~Worker() {
   // Sessions and listeners hold things of the network's.
   sessions_.clear();
-  probe_.reset();
+  probes_.clear();
   entrances_.clear();
   retired_.clear();
-  settings_.reset();
+  factory_.reset();
 }
 
 // --- Beginning ---
@@ -63,18 +66,21 @@ void Worker::Use(std::shared_ptr<const Runtime> runtime) {
   for (const auto& [name, entrance] : entrances_) {
     own.push_back(entrance.listener->local());
   }
-  if (settings_ != nullptr) retired_.push_back(std::move(settings_));
-  settings_ = MakeSessionSettings(*runtime, *network_, log_, own);
-  settings_->directory->set_move_observer(
+  if (factory_ != nullptr) retired_.push_back(std::move(factory_));
+  factory_ = new_sessions_(*runtime, *network_, log_, own);
+  factory_->settings().directory->set_move_observer(
       [this](std::string_view user, const Endpoint& host) {
         OnMoved(user, host);
       });
   runtime_ = std::move(runtime);
-  probe_.reset();
-  if (probing_ == Probing::kOff || runtime_->upstreams_met == nullptr) return;
-  probe_ = std::make_unique<CapabilityProbe>(
-      *network_, log_, settings_, runtime_->config.capability_interval);
-  probe_->Start();
+  probes_.clear();
+  if (probing_ == Probing::kOff) return;
+  for (auto& settings : factory_->probed()) {
+    probes_.push_back(std::make_unique<CapabilityProbe>(
+        *network_, log_, std::move(settings),
+        runtime_->config.capability_interval));
+    probes_.back()->Start();
+  }
 }
 
 void Worker::Run() {
@@ -90,9 +96,9 @@ void Worker::OnAccept(const std::string& address,
   const SocketAddress peer = stream->peer().Unmapped();
   WorkerStats::Add(stats_->connections);
   const Admission admission = Admit(peer, *entrance.settings);
-  auto session = std::make_unique<Session>(
-      *network_, log_, settings_, entrance.settings, std::move(stream), *this);
-  Session& begun = *session;
+  auto session =
+      factory_->NewSession(entrance.settings, std::move(stream), *this);
+  ClientSession& begun = *session;
   sessions_.emplace(&begun,
                     Kept{std::move(session), admission == Admission::kCounted});
   WorkerStats::Add(stats_->sessions);
@@ -125,12 +131,12 @@ void Worker::OnLoginRefused(LoginRefusal::Kind kind) {
   WorkerStats::Add(stats_->refusals[static_cast<size_t>(kind)]);
 }
 
-void Worker::OnJoined(Session& session) {
+void Worker::OnJoined(ClientSession& session) {
   WorkerStats::Add(stats_->joined);
   WorkerStats::Add(stats_->logins);
 }
 
-void Worker::OnEnded(Session& session) {
+void Worker::OnEnded(ClientSession& session) {
   const SessionRecord& record = session.record();
   WorkerStats::Subtract(stats_->sessions);
   WorkerStats::Add(stats_->bytes_from_client, record.bytes_from_client);
@@ -145,7 +151,7 @@ void Worker::OnEnded(Session& session) {
 
 void Worker::DropRetired() {
   std::erase_if(retired_,
-                [](const auto& settings) { return settings.use_count() == 1; });
+                [](const auto& factory) { return !factory->in_use(); });
 }
 
 void Worker::OnMoved(std::string_view user, const Endpoint& host) {
@@ -153,7 +159,7 @@ void Worker::OnMoved(std::string_view user, const Endpoint& host) {
     const SessionRecord& record = session->record();
     if (record.user != user || !session->joined()) continue;
     Endpoint there = host;
-    if (there.port == 0) there.port = runtime_->config.upstream.port;
+    if (there.port == 0) there.port = factory_->settings().upstream.port;
     if (record.upstream != there.ToString()) session->EndJoined();
   }
 }
@@ -191,11 +197,11 @@ void Worker::PostDrain() {
 
 void Worker::Drain() {
   draining_ = true;
-  probe_.reset();
+  probes_.clear();
   entrances_.clear();
-  std::vector<Session*> present;
+  std::vector<ClientSession*> present;
   for (const auto& [session, kept] : sessions_) present.push_back(session);
-  for (Session* session : present) {
+  for (ClientSession* session : present) {
     session->EndUnlessJoined(DownstreamMachine::ShutdownReason::kDraining);
   }
   StopIfEmpty();

@@ -13,9 +13,10 @@
 #include "lib/net/uv_network.h"
 #include "lib/server/address_limit.h"
 #include "lib/server/runtime.h"
+#include "lib/server/session_factory.h"
 #include "lib/server/stats.h"
 #include "lib/session/capability_probe.h"
-#include "lib/session/session.h"
+#include "lib/session/client_session.h"
 
 namespace gatehouse {
 
@@ -30,7 +31,8 @@ class Worker : public SessionOwner {
   // One worker asks the upstreams for their capabilities, on behalf of all.
   enum class Probing { kOff, kOn };
 
-  Worker(LogSink& log, std::shared_ptr<AddressLimit> limit, Probing probing);
+  Worker(LogSink& log, NewSessionFactory new_sessions,
+         std::shared_ptr<AddressLimit> limit, Probing probing);
   ~Worker();
 
   // Opens the listeners and begins to serve with `runtime`. Gives the
@@ -58,7 +60,7 @@ class Worker : public SessionOwner {
   };
 
   struct Kept {
-    std::unique_ptr<Session> session;
+    std::unique_ptr<ClientSession> session;
     bool counted = false;  // by the address limit
   };
 
@@ -76,23 +78,22 @@ class Worker : public SessionOwner {
 
   // SessionOwner:
   void OnLoginRefused(LoginRefusal::Kind kind) override;
-  void OnJoined(Session& session) override;
-  void OnEnded(Session& session) override;
+  void OnJoined(ClientSession& session) override;
+  void OnEnded(ClientSession& session) override;
 
   LogSink& log_;
+  const NewSessionFactory new_sessions_;
   const std::shared_ptr<AddressLimit> limit_;
   const Probing probing_;
   const std::shared_ptr<WorkerStats> stats_ = std::make_shared<WorkerStats>();
   std::unique_ptr<UvNetwork> network_ = UvNetwork::Create();
   std::shared_ptr<const Runtime> runtime_;
-  std::shared_ptr<const SessionSettings> settings_;
-  // Of former configurations, while sessions have them. Held here too, because
-  // a directory must not go in one of its own callbacks, and a session's end
-  // may stand in one.
-  std::vector<std::shared_ptr<const SessionSettings>> retired_;
-  std::unique_ptr<CapabilityProbe> probe_;
+  std::unique_ptr<SessionFactory> factory_;
+  // Of former configurations, while sessions have something of theirs.
+  std::vector<std::unique_ptr<SessionFactory>> retired_;
+  std::vector<std::unique_ptr<CapabilityProbe>> probes_;
   std::map<std::string, Entrance> entrances_;  // by configured address
-  absl::flat_hash_map<Session*, Kept> sessions_;
+  absl::flat_hash_map<ClientSession*, Kept> sessions_;
   bool draining_ = false;
   std::atomic<bool> done_ = false;
 };

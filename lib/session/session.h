@@ -6,6 +6,7 @@
 #include "lib/base/log.h"
 #include "lib/net/network.h"
 #include "lib/protocol/machine.h"
+#include "lib/session/client_session.h"
 #include "lib/session/login.h"
 #include "lib/session/session_record.h"
 #include "lib/session/session_settings.h"
@@ -13,52 +14,27 @@
 
 namespace gatehouse {
 
-class Session;
-
-// Who keeps sessions: the server's worker, or an embedder's own accept loop.
-class SessionOwner {
- public:
-  // A login was refused; the session goes on.
-  virtual void OnLoginRefused(LoginRefusal::Kind kind) {}
-  // Client and store are joined.
-  virtual void OnJoined(Session& session) {}
-  // Over, and logged. The owner destroys the session, here or later.
-  virtual void OnEnded(Session& session) = 0;
-
- protected:
-  ~SessionOwner() = default;
-};
-
-// One client's connection, from accept to its end: a Login, then a Splice.
-// Used on its network's thread only. Destroying it cuts both connections
-// without a word; the log gets its record only from an end of its own.
+// The session of a client who logs in: a Login, then a Splice.
 //
 // An embedder writes:
 //   auto session = std::make_unique<Session>(network, log, settings, listener,
 //                                            std::move(stream), owner);
 //   session->Start();
-class Session {
+class Session final : public ClientSession {
  public:
   // `network`, `log` and `owner` outlive the session.
   Session(Network& network, LogSink& log,
           std::shared_ptr<const SessionSettings> settings,
           std::shared_ptr<const ListenerSettings> listener,
           std::unique_ptr<Stream> downstream, SessionOwner& owner);
-  ~Session();
+  ~Session() override;
 
-  void Start();
-
-  // Before the login: says good-bye and ends. Joined: nothing, the client may
-  // finish in peace.
-  void EndUnlessJoined(DownstreamMachine::ShutdownReason reason);
-
-  // Ends a joined session in a pause of the store's output, with the
-  // protocol's good-bye (Splice::EndWith).
-  void EndJoined();
-
-  // Whether client and store were joined; true to the end.
-  bool joined() const { return joined_; }
-  const SessionRecord& record() const { return record_; }
+  void Start() override;
+  void EndUnlessJoined(DownstreamMachine::ShutdownReason reason) override;
+  // In a pause of the store's output (Splice::EndWith).
+  void EndJoined() override;
+  bool joined() const override { return joined_; }
+  const SessionRecord& record() const override { return record_; }
 
  private:
   void OnLogin(Login::Outcome outcome);

@@ -45,9 +45,9 @@ class SessionTest : public testing::Test, public SessionOwner {
   }
   FakePeer& store() { return *network_.connected().back(); }
 
-  void OnJoined(Session& session) override { ++joined_; }
+  void OnJoined(ClientSession& session) override { ++joined_; }
   void OnLoginRefused(LoginRefusal::Kind kind) override { ++refused_; }
-  void OnEnded(Session& session) override {
+  void OnEnded(ClientSession& session) override {
     ++ended_;
     session_.reset();
   }
