@@ -159,6 +159,7 @@ TEST_F(LoginTest, ChecksThePasswordItselfWhereTheStoreCannot) {
   for (const auto login : {UpstreamSettings::Login::kMasterUser,
                            UpstreamSettings::Login::kXclient}) {
     settings_.upstream.login = login;
+    record_ = {};
     Begin();
     client_->TakeSent();
     Say("LOGIN alice wrong\n");

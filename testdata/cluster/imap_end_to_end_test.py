@@ -48,7 +48,11 @@ class ImapEndToEndTest(unittest.TestCase):
         cls.settings = cls.cluster.local_settings({
             ALICE: {"host": f"{HOST}:{first.imap}"}, BOB: {"host": f"{HOST}:{second.imap}"},
             **{name: {"host": f"{HOST}:{first.imap}"} for name in local}})
-        cls.proxy = cls.cluster.start_proxy("imapproxy", {**cls.settings, "workers": 1})
+        # Two thousand clients connect before the first of them logs in, and the store
+        # starts a process for each.
+        cls.proxy = cls.cluster.start_proxy("imapproxy", {
+            **cls.settings, "workers": 1, "limits": {"loginTimeout": "20m"},
+            "upstream": {**cls.settings.get("upstream", {}), "loginTimeout": "5m"}})
         cls.trust = ssl.create_default_context(cafile=cls.cluster.certificates.ca)
 
     def client(self, user=ALICE, password=PASSWORD, proxy=None, kind=imaplib.IMAP4):
