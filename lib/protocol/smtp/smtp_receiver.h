@@ -15,6 +15,8 @@
 
 namespace gatehouse {
 
+class SmtpConversation;
+
 // --- What a receiver may answer to Next(), besides NeedData, Paused, StartTls,
 // LoginAttempt and Closed -----------------------------------------------------
 
@@ -30,7 +32,8 @@ struct SmtpRcptEvent {
 // DATA, or a transaction's first BDAT, behind at least one recipient that was
 // answered positively. The machine is Paused until BodyAccepted() or
 // Answer(); after BodyAccepted() chunks follow, after Answer() with a refusal
-// the transaction is over (the octets of a BDAT are read and dropped).
+// the transaction is over. The client hears such a refusal behind its message,
+// whose octets are read and dropped, so that they can't be taken for commands.
 struct SmtpBodyEvent {};
 
 // Octets of the message, as it was before dot-stuffing. A bare CR or LF, or a
@@ -43,9 +46,10 @@ struct SmtpChunkEvent {
 // AnswerEach().
 struct SmtpEndOfBodyEvent {};
 
-// RSET, a new EHLO, or a message beyond the size limit: forget the transaction.
-// No answer is owed. Isn't sent behind an Answer() to the end of a body, which
-// ends the transaction by itself, and not before Closed, which does too.
+// RSET, a new EHLO, STARTTLS, a message beyond the size limit or without valid
+// recipients: forget the transaction. No answer is owed. Isn't sent behind an
+// Answer() to the end of a body, or one that refuses MAIL or a body, which end
+// the transaction by themselves, and not before Closed, which does too.
 struct SmtpAbortedEvent {};
 
 using SmtpReceiverEvent =
@@ -54,14 +58,20 @@ using SmtpReceiverEvent =
                  SmtpEndOfBodyEvent, SmtpAbortedEvent, Closed>;
 
 struct SmtpReceiverOptions {
-  // host_name, tls, plaintext_login_allowed, limits … as for every protocol.
+  // host_name, tls, plaintext_login_allowed, limits … as for every protocol,
+  // but: lines have SMTP's own limits (2048 octets, 12288 in AUTH);
+  // `limits.commands` are those that bring no mail nearer, counted anew when a
+  // message was handed in; OAUTHBEARER and XOAUTH2 are never offered.
   // `upstream_capabilities` are EHLO lines that every upstream offers:
   // 8BITMIME, SMTPUTF8, DSN are announced only where they stand there, SIZE as
   // the smaller of theirs and `message_bytes`.
   DownstreamOptions downstream;
-  uint64_t message_bytes = 64 << 20;  // SIZE; beyond: 552 5.3.4
-  size_t recipients = 100;            // beyond: 452 4.5.3
-  size_t transactions = 1000;         // of one connection; beyond: 421 4.7.0
+  uint64_t message_bytes = 64 << 20;  // SIZE; beyond: 552 5.3.4; 0: no limit
+  // Of one message; beyond: 452 4.5.3. More recipients than that refused for
+  // good on one connection, without a message handed in between, or ten times
+  // as many refused in one transaction: 421 4.7.0.
+  size_t recipients = 100;
+  size_t transactions = 1000;  // of one connection; beyond: 421 4.7.0
   // Submission: AUTH is offered (where it can work), and MAIL before it is
   // 530 5.7.0. Else AUTH isn't known.
   bool auth_required = false;
@@ -93,7 +103,8 @@ class SmtpReceiver {
   void LoginAccepted();
   void LoginRefused(const LoginRefusal& refusal);
 
-  // The reply to the event that paused the machine.
+  // The reply to the event that paused the machine. With 421 the conversation
+  // ends: Closed follows. A reply without an enhanced code gets one.
   void Answer(const SmtpReply& reply);
   void BodyAccepted();
   // PRDR (draft-hall-prdr): 353, then a reply for each recipient that was
@@ -110,8 +121,7 @@ class SmtpReceiver {
   void Shutdown(DownstreamMachine::ShutdownReason reason);
 
  private:
-  class Conversation;
-  std::unique_ptr<Conversation> conversation_;
+  std::unique_ptr<SmtpConversation> conversation_;
 };
 
 }  // namespace gatehouse

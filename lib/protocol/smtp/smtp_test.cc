@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kSecret = "s3cr3t-w0rd";
 
 TEST(SmtpTest, EveryTranscriptPlaysWholeByteWiseAndTrailing) {
-  PlayTranscripts(SmtpProtocol(), "testdata/smtp");
+  PlayTranscripts(SmtpProtocol(), "testdata/smtp/upstream");
   PlayTranscripts(LmtpProtocol(), "testdata/lmtp");
 }
 

@@ -1,0 +1,111 @@
+#include "lib/protocol/smtp/smtp_receiver.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "lib/protocol/smtp/ruled_receiver.h"
+#include "lib/testing/transcript.h"
+
+namespace gatehouse {
+namespace {
+
+// Limits small enough to be met in a few lines.
+SmtpReceiverOptions SmallLimits() {
+  SmtpReceiverOptions options;
+  options.message_bytes = 300;
+  options.recipients = 3;
+  options.transactions = 5;
+  options.prdr_offered = true;
+  return options;
+}
+
+TEST(SmtpReceiverTest, InboundTranscripts) {
+  PlayTranscripts(RuledReceiverProtocol(SmallLimits()),
+                  "testdata/smtp/inbound");
+}
+
+// Hears `bytes` and everything that comes of it.
+std::string Hears(RuledReceiver& receiver, std::string_view bytes) {
+  receiver.Feed(bytes);
+  receiver.Next();
+  return receiver.TakeOutput();
+}
+
+TEST(SmtpReceiverTest, LineBeyondItsLimitIsOneErrorAndNoCommand) {
+  for (const size_t piece : {size_t{100000}, size_t{1000}, size_t{1}}) {
+    RuledReceiver receiver({});
+    receiver.TakeOutput();
+    const std::string fits = "NOOP " + std::string(2048 - 7, 'x') + "\r\n";
+    const std::string long_one = "NOOP " + std::string(2048 - 6, 'x') + "\r\n";
+    const std::string tail = "NOOP " + std::string(9000, 'x') + "QUIT\r\n";
+    std::string heard;
+    std::string said = fits + long_one + tail + "RSET\r\n";
+    for (std::string_view rest = said; !rest.empty();) {
+      heard += Hears(receiver, rest.substr(0, piece));
+      rest.remove_prefix(std::min(piece, rest.size()));
+    }
+    EXPECT_EQ(heard,
+              "250 2.0.0 OK.\r\n500 5.5.2 The line is too long.\r\n"
+              "500 5.5.2 The line is too long.\r\n250 2.0.0 Forgotten.\r\n");
+  }
+}
+
+TEST(SmtpReceiverTest, LineBeyondItsLimitMustEndWellAllTheSame) {
+  RuledReceiver receiver({});
+  receiver.TakeOutput();
+  EXPECT_EQ(Hears(receiver, std::string(5000, 'x')),
+            "500 5.5.2 The line is too long.\r\n");
+  EXPECT_EQ(Hears(receiver, "\nQUIT\r\n"),
+            "521 5.5.2 Lines end in CRLF and hold no CR, LF or NUL.\r\n");
+}
+
+TEST(SmtpReceiverTest, WantsNoInputWhileItHoldsItsLimit) {
+  SmtpReceiverOptions options;
+  options.downstream.limits.held_bytes = 100;
+  SmtpReceiver receiver(options);
+  receiver.Feed("HELO client\r\nMAIL FROM:<a@x>\r\n");
+  EXPECT_TRUE(std::holds_alternative<SmtpMailEvent>(receiver.Next()));
+  EXPECT_TRUE(std::holds_alternative<Paused>(receiver.Next()));
+  EXPECT_TRUE(receiver.input_wanted());
+  receiver.Feed(std::string(100, 'x'));
+  EXPECT_FALSE(receiver.input_wanted());
+}
+
+TEST(SmtpReceiverTest, KnowsWhatTheClientIsCalled) {
+  SmtpReceiver receiver({});
+  EXPECT_EQ(receiver.helo(), "");
+  receiver.Feed("EHLO [IPv6:2001:db8::1]\r\n");
+  receiver.Next();
+  EXPECT_EQ(receiver.helo(), "[IPv6:2001:db8::1]");
+  EXPECT_TRUE(receiver.esmtp());
+  receiver.Feed("HELO mail.example\r\n");
+  receiver.Next();
+  EXPECT_EQ(receiver.helo(), "mail.example");
+  EXPECT_FALSE(receiver.esmtp());
+}
+
+TEST(SmtpReceiverTest, ShutdownBeforeTheGreetingIsTheGreeting) {
+  SmtpReceiver receiver({});
+  receiver.Shutdown(DownstreamMachine::ShutdownReason::kTooManyConnections);
+  EXPECT_EQ(receiver.TakeOutput(), "421 4.7.0 Too many connections.\r\n");
+  EXPECT_TRUE(std::holds_alternative<Closed>(receiver.Next()));
+}
+
+// A client that half-closes behind its last message still hears of it.
+TEST(SmtpReceiverTest, EndOfInputWaitsForTheAnswer) {
+  SmtpReceiver receiver({});
+  receiver.Feed("HELO client\r\nMAIL FROM:<a@x>\r\n");
+  receiver.FeedEof();
+  EXPECT_TRUE(std::holds_alternative<SmtpMailEvent>(receiver.Next()));
+  EXPECT_TRUE(std::holds_alternative<Paused>(receiver.Next()));
+  receiver.Answer(MakeSmtpReply(250, "2.1.0", "OK"));
+  const SmtpReceiverEvent event = receiver.Next();
+  ASSERT_TRUE(std::holds_alternative<Closed>(event));
+  EXPECT_EQ(std::get<Closed>(event).reason, Closed::Reason::kEof);
+}
+
+}  // namespace
+}  // namespace gatehouse
