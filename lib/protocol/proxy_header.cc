@@ -24,6 +24,10 @@ constexpr std::string_view kVersion2Signature = "\r\n\r\n\0\r\nQUIT\n"sv;
 // §2.1: "the maximum line lengths the receiver must support including the
 // CRLF" is 107 octets, reached by UNKNOWN with two full IPv6 addresses.
 constexpr size_t kLongestVersion1Bytes = 107;
+// "PROXY " alone might be an IMAP client's tag.
+constexpr std::string_view kBeginnings[] = {
+    "PROXY TCP4 "sv, "PROXY TCP6 "sv, "PROXY UNKNOWN"sv, kVersion2Signature};
+constexpr uint8_t kAllExcluded = (1 << std::size(kBeginnings)) - 1;
 constexpr size_t kFixedBytes = 16;  // signature, command, family, length
 // A TLS server name is a DNS name (RFC 6066 §3).
 constexpr size_t kLongestAuthorityBytes = 255;
@@ -372,6 +376,22 @@ bool ProxyHeaderParser::ChecksumHolds(size_t value_offset) const {
   std::string zeroed = buffer_;
   zeroed.replace(value_offset, 4, 4, '\0');
   return buffer_.compare(value_offset, 4, Number32(Crc32c(zeroed))) == 0;
+}
+
+bool ProxyHeaderDetector::Feed(std::string_view bytes) {
+  for (const char octet : bytes) {
+    if (excluded_ == kAllExcluded) return false;
+    for (size_t i = 0; i < std::size(kBeginnings); ++i) {
+      if (excluded_ >> i & 1) continue;
+      if (octet != kBeginnings[i][seen_]) {
+        excluded_ |= 1 << i;
+      } else if (seen_ + 1 == kBeginnings[i].size()) {
+        return true;
+      }
+    }
+    ++seen_;
+  }
+  return false;
 }
 
 std::string EncodeProxyHeader(const ProxyHeader& header,

@@ -2,6 +2,7 @@
 #define GATEHOUSE_LIB_PROTOCOL_PROXY_HEADER_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -70,6 +71,19 @@ class ProxyHeaderParser {
   std::string buffer_;
   ProxyHeader header_;
   std::string_view violation_;
+};
+
+// Notices a header at the start of a connection from somebody who must not send
+// one: an address that is forged, or a balancer that isn't configured. The
+// bytes stay the caller's to read; none is kept.
+class ProxyHeaderDetector {
+ public:
+  // True once what came so far begins a header.
+  bool Feed(std::string_view bytes);
+
+ private:
+  size_t seen_ = 0;
+  uint8_t excluded_ = 0;  // a bit for each beginning that it can't be
 };
 
 // The version 2 header that says `header`, for an upstream. Addresses of

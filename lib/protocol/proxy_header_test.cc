@@ -11,6 +11,7 @@ namespace {
 
 using Status = ProxyHeaderParser::Status;
 using namespace std::string_literals;
+using namespace std::string_view_literals;
 
 const std::string kSignature = "\r\n\r\n\0\r\nQUIT\n"s;
 
@@ -326,6 +327,32 @@ TEST(ProxyHeaderTest, NoAddressIsSentAsLocal) {
   EXPECT_TRUE(
       ParseEveryWay(EncodeProxyHeader(ProxyHeader(), ProxyChecksum::kAdd))
           .header.local);
+}
+
+// How many octets the detector takes before it notices; 0: it doesn't.
+size_t NoticedAfter(std::string_view bytes) {
+  ProxyHeaderDetector detector;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    if (detector.Feed(bytes.substr(i, 1))) return i + 1;
+  }
+  return 0;
+}
+
+TEST(ProxyHeaderDetectorTest, NoticesEveryKindOfHeader) {
+  EXPECT_EQ(NoticedAfter("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n"), 11u);
+  EXPECT_EQ(NoticedAfter("PROXY TCP6 ::1 ::1 1 2\r\n"), 11u);
+  EXPECT_EQ(NoticedAfter("PROXY UNKNOWN\r\n"), 13u);
+  EXPECT_EQ(NoticedAfter(EncodeProxyHeader(ProxyHeader())), 12u);
+  EXPECT_TRUE(ProxyHeaderDetector().Feed("PROXY UNKNOWN\r\n"));
+}
+
+TEST(ProxyHeaderDetectorTest, LeavesClientsAlone) {
+  for (const std::string_view bytes :
+       {"PROXY LOGIN a b\r\n"sv, "\r\n\r\nQUIT\r\n"sv, "PASS word\r\n"sv,
+        "a PROXY TCP4 \r\n"sv, "proxy TCP4 x\r\n"sv, "PROXY TCP"sv, ""sv,
+        "\r\nPROXY TCP4 \r\n"sv}) {
+    EXPECT_EQ(NoticedAfter(bytes), 0u) << bytes;
+  }
 }
 
 TEST(ProxyHeaderTest, HostileTextIsLeftOut) {

@@ -191,6 +191,15 @@ std::optional<SaslMechanism> FindMechanism(std::string_view name) {
   return std::nullopt;
 }
 
+bool UpstreamsHave(SaslMechanism mechanism, const DownstreamOptions& options) {
+  if (!options.upstream_mechanisms) return true;
+  const auto& known = *options.upstream_mechanisms;
+  return std::any_of(
+      known.begin(), known.end(), [mechanism](const std::string& name) {
+        return EqualsIgnoringCase(name, SaslMechanismName(mechanism));
+      });
+}
+
 bool IsToken(SaslMechanism mechanism) {
   return mechanism == SaslMechanism::kOauthBearer ||
          mechanism == SaslMechanism::kXoauth2;
@@ -200,7 +209,8 @@ bool IsToken(SaslMechanism mechanism) {
 SaslError WhyNot(SaslMechanism mechanism, const DownstreamOptions& options) {
   if (mechanism == SaslMechanism::kExternal)
     return SaslError::kUnknownMechanism;
-  if (IsToken(mechanism) && !options.token_mechanisms) {
+  if (IsToken(mechanism) &&
+      (!options.token_mechanisms || !UpstreamsHave(mechanism, options))) {
     return SaslError::kUnknownMechanism;
   }
   return SaslError::kEncryptionNeeded;
@@ -321,10 +331,12 @@ bool IsOffered(SaslMechanism mechanism, const DownstreamOptions& options) {
   if (mechanism == SaslMechanism::kExternal) {
     return options.external_mechanism && options.tls_active &&
            options.tls.client_certificate_verified &&
-           !options.tls.client_identity.empty();
+           !options.tls.client_identity.empty() &&
+           UpstreamsHave(SaslMechanism::kPlain, options);
   }
   return MaySendCredentials(options) &&
-         (!IsToken(mechanism) || options.token_mechanisms);
+         (!IsToken(mechanism) ||
+          (options.token_mechanisms && UpstreamsHave(mechanism, options)));
 }
 
 // --- The server's side -------------------------------------------------------

@@ -11,6 +11,7 @@ namespace {
 
 using std::string_literals::operator""s;
 using ::testing::Optional;
+using ::testing::VariantWith;
 
 DownstreamOptions UnderTls() {
   DownstreamOptions options;
@@ -95,6 +96,26 @@ TEST(SaslOfferTest, FollowsTheConnection) {
   EXPECT_TRUE(IsOffered(SaslMechanism::kExternal, options));
   options.tls.client_certificate_verified = false;
   EXPECT_FALSE(IsOffered(SaslMechanism::kExternal, options));
+}
+
+TEST(SaslOfferTest, FollowsWhatTheUpstreamsHave) {
+  DownstreamOptions options;
+  options.tls_active = true;
+  options.token_mechanisms = true;
+  options.external_mechanism = true;
+  options.tls.client_identity = "alice@example.com";
+  options.tls.client_certificate_verified = true;
+  options.upstream_mechanisms = {"xoauth2"};
+  EXPECT_TRUE(IsOffered(SaslMechanism::kPlain, options));
+  EXPECT_TRUE(IsOffered(SaslMechanism::kLogin, options));
+  EXPECT_TRUE(IsOffered(SaslMechanism::kXoauth2, options));
+  EXPECT_FALSE(IsOffered(SaslMechanism::kOauthBearer, options));
+  EXPECT_FALSE(IsOffered(SaslMechanism::kExternal, options));
+  EXPECT_THAT(SaslExchange().Start("OAUTHBEARER", "=", options),
+              VariantWith<SaslError>(SaslError::kUnknownMechanism));
+  options.upstream_mechanisms = {"PLAIN"};
+  EXPECT_FALSE(IsOffered(SaslMechanism::kXoauth2, options));
+  EXPECT_TRUE(IsOffered(SaslMechanism::kExternal, options));
 }
 
 TEST(SaslExchangeTest, TellsUnknownFromUnencrypted) {

@@ -158,6 +158,10 @@ void Login::Greet() {
 
 void Login::OnData(std::string_view bytes) {
   if (proxy_header_ != nullptr) return ReadProxyHeader(bytes);
+  if (forged_header_.Feed(bytes)) {
+    return End("violation",
+               "a PROXY header from a peer outside proxyProtocolFrom");
+  }
   machine_->Feed(bytes);
   Pump();
 }

@@ -102,6 +102,7 @@ class Login : private StreamHandler {
 
   std::unique_ptr<Stream> downstream_;
   std::unique_ptr<ProxyHeaderParser> proxy_header_;  // while it is awaited
+  ProxyHeaderDetector forged_header_;  // looks at what the machine is fed
   std::unique_ptr<DownstreamMachine> machine_;  // null before its TLS is up
   bool in_handshake_ = false;
   TlsFacts tls_facts_;

@@ -479,8 +479,10 @@ TEST_F(LoginTest, RefusesABalancerWithoutHeaderAndAHeaderFromElsewhere) {
   listener_.proxy_protocol_from = {*Cidr::Parse("198.51.100.0/24")};
   outcome_.reset();
   Begin();
-  Say("PROXY TCP4 198.51.100.9 203.0.113.1 4444 7\n");
-  EXPECT_EQ(client_->Sent(), "HELLO\nBAD\n");
+  Say("PROXY TCP4 198.51.100.9 203.0.113.1 4444 7\r\n");
+  EXPECT_EQ(client_->Sent(), "HELLO\n");
+  EXPECT_TRUE(ended());
+  EXPECT_EQ(record_.end, "violation");
   EXPECT_EQ(record_.peer, kClient);
 }
 

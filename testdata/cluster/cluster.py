@@ -245,7 +245,7 @@ STORE_PORTS = ("imap", "imaps", "imap_haproxy", "pop3", "pop3s", "sieve", "lmtp"
 class Store(Server):
     """A Dovecot with its own users, mail and ports (store.imap, store.pop3 …)."""
 
-    def __init__(self, folder, users, certificate, key, host, ports):
+    def __init__(self, folder, users, certificate, key, host, ports, extra=""):
         self.folder = folder
         folder.mkdir()
         (folder / "mail").mkdir()
@@ -256,7 +256,8 @@ class Store(Server):
         (folder / "users").write_text("".join(f"{user}:{{PLAIN}}{PASSWORD}\n" for user in users))
         (folder / "masters").write_text(f"{MASTER_USER}:{{PLAIN}}{MASTER_PASSWORD}\n")
         (folder / "dovecot.conf").write_text(
-            DOVECOT.format(folder=folder, certificate=certificate, key=key, host=host, **ports))
+            DOVECOT.format(folder=folder, certificate=certificate, key=key, host=host, **ports) +
+            extra.replace("{folder}", str(folder)))
         super().__init__(folder.name, ["dovecot", "-F", "-c", folder / "dovecot.conf"],
                          folder / "dovecot.out", list(ports.values()), host)
 
@@ -322,15 +323,20 @@ class Cluster:
         self.servers.append(server)
         return server.start()
 
-    def start_stores(self, count=2, users=("alice@example.com", "bob@example.com"), hosts=None):
-        """`hosts`: an address of its own for each store, and the same ports for all."""
+    def start_stores(self, count=2, users=("alice@example.com", "bob@example.com"), hosts=None,
+                     extra=()):
+        """`hosts`: an address of its own for each store, and the same ports for all.
+
+        `extra`: more of Dovecot's settings for each store; "{folder}" stands for its own.
+        """
         shared = {name: free_port() for name in STORE_PORTS} if hosts else None
         for number in range(1, count + 1):
             host = hosts[number - 1] if hosts else HOST
             certificate, key = self.certificates.make(f"store{number}", f"IP:{host},DNS:localhost")
             ports = shared or {name: free_port() for name in STORE_PORTS}
             self.stores.append(self._start(
-                Store(self.folder / f"store{number}", users, certificate, key, host, ports)))
+                Store(self.folder / f"store{number}", users, certificate, key, host, ports,
+                      extra[number - 1] if extra else "")))
         return self.stores
 
     # --- The directory ---
@@ -373,11 +379,11 @@ class Cluster:
             "mapping": {"userMap": "Map"},
         }
 
-    def local_settings(self, users):
-        """`users`: name → {"host": …}; each with the hash of PASSWORD."""
+    def local_settings(self, users, name="users"):
+        """`users`: name → {"host": …}; each with the hash of PASSWORD. `name`: the file's."""
         hashed = subprocess.run(["openssl", "passwd", "-6", PASSWORD], check=True,
                                 capture_output=True, text=True).stdout.strip()
-        file = self.folder / "users.json"
+        file = self.folder / f"{name}.json"
         file.write_text(json.dumps(
             {"users": {name: {"password": hashed, **entry} for name, entry in users.items()}}))
         file.chmod(0o600)

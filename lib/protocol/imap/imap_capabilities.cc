@@ -14,6 +14,8 @@ namespace {
 // (RFC 7888 §5): before login nobody gets to send more than a password.
 constexpr std::string_view kOwn[] = {"IMAP4rev1", "LITERAL-", "SASL-IR", "ID"};
 
+constexpr char kMechanismPrefix[] = "AUTH=";
+
 // Never passed on from a store: each is about a login or a connection that ends
 // at the front end. UNAUTHENTICATE (RFC 8437) would let a client log in anew on
 // the store, past our checks.
@@ -35,9 +37,12 @@ bool Contains(const List& list, std::string_view token) {
                      });
 }
 
+bool IsMechanism(std::string_view token) {
+  return absl::StartsWithIgnoreCase(ToAbsl(token), kMechanismPrefix);
+}
+
 bool MayPass(std::string_view token) {
-  return !Contains(kNeverPassed, token) &&
-         !absl::StartsWithIgnoreCase(ToAbsl(token), "AUTH=");
+  return !Contains(kNeverPassed, token) && !IsMechanism(token);
 }
 
 bool MayPassBeforeLogin(std::string_view token) {
@@ -65,6 +70,16 @@ bool HasCapability(const std::vector<std::string>& capabilities,
   return Contains(capabilities, name);
 }
 
+std::vector<std::string> SaslMechanismsIn(
+    const std::vector<std::string>& capabilities) {
+  std::vector<std::string> mechanisms;
+  for (const std::string& token : capabilities) {
+    if (!IsMechanism(token)) continue;
+    mechanisms.push_back(token.substr(sizeof(kMechanismPrefix) - 1));
+  }
+  return mechanisms;
+}
+
 void AppendFrontEndCapabilities(const DownstreamOptions& options,
                                 std::string& out) {
   const auto add = [&out](std::string_view prefix, std::string_view token) {
@@ -75,7 +90,7 @@ void AppendFrontEndCapabilities(const DownstreamOptions& options,
   if (!MaySendCredentials(options)) add("", "LOGINDISABLED");
   for (const SaslMechanism mechanism : kSaslMechanisms) {
     if (IsOffered(mechanism, options)) {
-      add("AUTH=", SaslMechanismName(mechanism));
+      add(kMechanismPrefix, SaslMechanismName(mechanism));
     }
   }
   if (options.upstream_capabilities == nullptr) return;

@@ -17,6 +17,10 @@ std::vector<std::string> SplitCapabilities(std::string_view text);
 bool HasCapability(const std::vector<std::string>& capabilities,
                    std::string_view name);
 
+// The SASL mechanisms in it: what stands behind "AUTH=".
+std::vector<std::string> SaslMechanismsIn(
+    const std::vector<std::string>& capabilities);
+
 // Everything that is announced before login, as " A B C": the one place that
 // writes it, for the greeting and for CAPABILITY. It is what this front end
 // does by itself as the connection stands, and of what the stores have told

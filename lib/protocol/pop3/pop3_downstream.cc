@@ -14,6 +14,7 @@
 #include "absl/strings/match.h"
 #include "lib/base/check.h"
 #include "lib/base/string_bridge.h"
+#include "lib/protocol/capability_words.h"
 #include "lib/protocol/http_request.h"
 
 namespace gatehouse {
@@ -107,6 +108,11 @@ const Pop3Downstream::Command Pop3Downstream::kCommands[] = {
 
 Pop3Downstream::Pop3Downstream(DownstreamOptions options)
     : options_(std::move(options)) {
+  if (options_.upstream_capabilities != nullptr) {
+    const std::string* mechanisms = LearnedLine("SASL");
+    options_.upstream_mechanisms =
+        SplitWords(mechanisms == nullptr ? "" : AfterFirstWord(*mechanisms));
+  }
   Say("+OK " + options_.host_name + " POP3 ready.");
 }
 

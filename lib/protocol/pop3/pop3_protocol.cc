@@ -1,12 +1,28 @@
 #include "lib/protocol/pop3/pop3_protocol.h"
 
+#include <optional>
 #include <utility>
 
+#include "lib/protocol/capability_words.h"
 #include "lib/protocol/pop3/pop3_downstream.h"
 #include "lib/protocol/pop3/pop3_upstream.h"
 
 namespace gatehouse {
 namespace {
+
+// `a` and `b`: one capability of two upstreams.
+std::optional<std::string> Common(const CapabilityWords& a,
+                                  const CapabilityWords& b) {
+  if (HoldsWord({a[0]}, "UTF8")) return JoinWords(CommonWords(a, b));
+  if (HoldsWord({a[0]}, "SASL")) {
+    const CapabilityWords common = CommonWords(a, b);
+    if (common.size() > 1) return JoinWords(common);
+    return std::nullopt;
+  }
+  // EXPIRE 30 and EXPIRE 60 have nothing in common.
+  if (CommonWords(a, b) != a || a.size() != b.size()) return std::nullopt;
+  return JoinWords(a);
+}
 
 class Pop3 final : public Protocol {
  public:
@@ -14,6 +30,11 @@ class Pop3 final : public Protocol {
   uint16_t port() const override { return 110; }
   uint16_t implicit_tls_port() const override { return 995; }
   int least_idle_seconds() const override { return 600; }  // RFC 1939 §3
+  std::vector<std::string> CommonCapabilities(
+      const std::vector<std::string>& a,
+      const std::vector<std::string>& b) const override {
+    return CommonLines(a, b, Common);
+  }
   std::unique_ptr<DownstreamMachine> NewDownstream(
       DownstreamOptions options) const override {
     return std::make_unique<Pop3Downstream>(std::move(options));

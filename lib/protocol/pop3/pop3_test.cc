@@ -42,6 +42,19 @@ TEST(Pop3Test, ProtocolSaysItsNameAndPorts) {
   EXPECT_GE(Pop3Protocol().least_idle_seconds(), 600);  // RFC 1939 §3
 }
 
+TEST(Pop3Test, UpstreamsHaveAlikeLinesAndSharedMechanismsInCommon) {
+  using Lines = std::vector<std::string>;
+  const Lines a = {"TOP",        "UTF8 USER", "SASL PLAIN LOGIN XOAUTH2",
+                   "PIPELINING", "EXPIRE 30", "LOGIN-DELAY 60"};
+  const Lines b = {"sasl xoauth2 PLAIN", "utf8", "top", "EXPIRE 60",
+                   "LOGIN-DELAY 60 USER"};
+  EXPECT_EQ(Pop3Protocol().CommonCapabilities(a, b),
+            (Lines{"TOP", "UTF8", "SASL PLAIN XOAUTH2"}));
+  EXPECT_EQ(Pop3Protocol().CommonCapabilities(a, a), a);
+  EXPECT_EQ(Pop3Protocol().CommonCapabilities({"SASL A"}, {"SASL B"}), Lines());
+  EXPECT_EQ(Pop3Protocol().CommonCapabilities(a, {}), Lines());
+}
+
 TEST(Pop3DownstreamTest, RefusalOfTheConnectionStandsInTheGreetingsPlace) {
   auto machine = Pop3Protocol().NewDownstream(Tls());
   machine->Shutdown(DownstreamMachine::ShutdownReason::kTooManyConnections);

@@ -11,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "lib/base/check.h"
 #include "lib/base/string_bridge.h"
+#include "lib/protocol/capability_words.h"
 #include "lib/protocol/http_request.h"
 
 namespace gatehouse {
@@ -79,6 +80,10 @@ const SieveDownstream::Command SieveDownstream::kCommands[] = {
 SieveDownstream::SieveDownstream(DownstreamOptions options)
     : options_(std::move(options)),
       parser_(options_.limits.line_bytes, options_.limits.line_bytes) {
+  if (options_.upstream_capabilities != nullptr) {
+    options_.upstream_mechanisms =
+        SplitWords(LearnedValue("SASL").value_or(""));
+  }
   ListCapabilities(options_.host_name + " ManageSieve ready.");
 }
 

@@ -1,33 +1,15 @@
 #include "lib/protocol/sieve/sieve_protocol.h"
 
-#include <strings.h>
-
-#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <utility>
 
+#include "lib/protocol/capability_words.h"
 #include "lib/protocol/sieve/sieve_downstream.h"
 #include "lib/protocol/sieve/sieve_upstream.h"
 
 namespace gatehouse {
 namespace {
-
-using Words = std::vector<std::string>;
-
-Words SplitWords(std::string_view text) {
-  Words words;
-  while (!text.empty()) {
-    const size_t space = std::min(text.find(' '), text.size());
-    if (space > 0) words.emplace_back(text.substr(0, space));
-    text.remove_prefix(std::min(space + 1, text.size()));
-  }
-  return words;
-}
-
-bool Alike(const std::string& a, const std::string& b) {
-  return strcasecmp(a.c_str(), b.c_str()) == 0;
-}
 
 uint32_t Number(const std::string& text) {
   uint32_t number = 0;
@@ -35,22 +17,18 @@ uint32_t Number(const std::string& text) {
   return number;
 }
 
-// `a` and `b`: the words of one capability of two upstreams, its name first.
-std::optional<std::string> Common(const Words& a, const Words& b) {
-  if (Alike(a[0], "MAXREDIRECTS") && a.size() == 2 && b.size() == 2) {
-    return a[0] + ' ' + (Number(a[1]) < Number(b[1]) ? a[1] : b[1]);
+// `a` and `b`: one capability of two upstreams.
+std::optional<std::string> Common(const CapabilityWords& a,
+                                  const CapabilityWords& b) {
+  const bool is_number = HoldsWord({a[0]}, "MAXREDIRECTS");
+  if (is_number && a.size() == 2 && b.size() == 2) {
+    return JoinWords(Number(a[1]) < Number(b[1]) ? a : b);
   }
-  std::string common = a[0];
-  for (size_t i = 1; i < a.size(); ++i) {
-    const auto is_word = [&](const std::string& word) {
-      return Alike(word, a[i]);
-    };
-    if (std::any_of(b.begin() + 1, b.end(), is_word)) common += ' ' + a[i];
-  }
+  const CapabilityWords common = CommonWords(a, b);
   // Nothing left of a list is no capability, but SIEVE must be there.
-  const bool emptied = common.size() == a[0].size() && a.size() > 1;
-  if (emptied && !Alike(a[0], "SIEVE")) return std::nullopt;
-  return common;
+  const bool emptied = common.size() == 1 && a.size() > 1;
+  if (emptied && !HoldsWord({a[0]}, "SIEVE")) return std::nullopt;
+  return JoinWords(common);
 }
 
 class Sieve final : public Protocol {
@@ -68,19 +46,7 @@ class Sieve final : public Protocol {
   std::vector<std::string> CommonCapabilities(
       const std::vector<std::string>& a,
       const std::vector<std::string>& b) const override {
-    std::vector<std::string> common;
-    for (const std::string& one : a) {
-      const Words left = SplitWords(one);
-      for (const std::string& other : b) {
-        const Words right = SplitWords(other);
-        if (left.empty() || right.empty() || !Alike(left[0], right[0])) {
-          continue;
-        }
-        if (auto both = Common(left, right)) common.push_back(*both);
-        break;
-      }
-    }
-    return common;
+    return CommonLines(a, b, Common);
   }
 
   std::unique_ptr<DownstreamMachine> NewDownstream(

@@ -12,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "lib/base/check.h"
 #include "lib/base/string_bridge.h"
+#include "lib/protocol/capability_words.h"
 #include "lib/protocol/dovecot_xclient.h"
 #include "lib/protocol/sasl.h"
 
@@ -23,15 +24,6 @@ constexpr size_t kLoggedTextBytes = 200;
 
 bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
   return absl::EqualsIgnoreCase(ToAbsl(a), ToAbsl(b));
-}
-
-bool HoldsWord(std::string_view list, std::string_view word) {
-  while (!list.empty()) {
-    const size_t space = std::min(list.find(' '), list.size());
-    if (EqualsIgnoringCase(list.substr(0, space), word)) return true;
-    list.remove_prefix(std::min(space + 1, list.size()));
-  }
-  return false;
 }
 
 }  // namespace
@@ -247,7 +239,7 @@ SieveUpstream::Outcome SieveUpstream::BeginLogin() {
 
 SieveUpstream::Outcome SieveUpstream::BeginAuthenticate(
     std::string_view mechanism, const Secret& initial) {
-  if (!HoldsWord(Offered("SASL").value_or(""), mechanism)) {
+  if (!HoldsWord(SplitWords(Offered("SASL").value_or("")), mechanism)) {
     return Fail(LoginRefusal::Kind::kContactAdmin,
                 Failure::Kind::kConfiguration,
                 "doesn't offer SASL " + std::string(mechanism));
