@@ -38,6 +38,10 @@ class ComposedDirectory : public Directory {
     return where_->Locate(name, std::move(done));
   }
 
+  void ForgetPassword(std::string_view name) override {
+    if (who_ != nullptr) who_->ForgetPassword(name);
+  }
+
   void set_move_observer(MoveObserver observer) override {
     if (where_ != nullptr) where_->set_move_observer(std::move(observer));
   }

@@ -73,6 +73,10 @@ class Directory {
   virtual std::unique_ptr<Operation> Locate(std::string_view name,
                                             LocateCallback done) = 0;
 
+  // The upstream refused a password that Authenticate() had found right:
+  // whoever remembers it asks again next time.
+  virtual void ForgetPassword(std::string_view name) {}
+
   // Hears of accounts that are seen at another host than before, by a cache
   // refresh or the live map; sessions at the old host are to be ended. A
   // directory that remembers nothing never calls it.

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "lib/base/string_bridge.h"
+#include "lib/directory/crypt_password.h"
 #include "lib/directory/ldap_client.h"
 #include "lib/directory/ldap_entry_reader.h"
 #include "lib/directory/ldap_pool.h"
@@ -15,13 +16,6 @@ namespace gatehouse {
 namespace {
 
 using Reading = LdapEntryReader::Reading;
-
-// The empty password, and what a C string would cut to one, is an anonymous
-// bind that succeeds.
-bool IsBindable(const Secret& secret) {
-  return !secret.empty() &&
-         secret.Reveal().find('\0') == std::string_view::npos;
-}
 
 AuthenticateResult Judge(LdapVerdict verdict, const Reading& reading) {
   switch (verdict) {
@@ -117,7 +111,7 @@ class LdapDirectory : public Directory {
                                           const Secret& secret,
                                           AuthenticateCallback done) override {
     auto parsed = ParseLoginName(name, options_->names);
-    if (!parsed || !IsBindable(secret)) {
+    if (!parsed || !IsCheckable(secret)) {
       return network_.Defer(
           [done = std::move(done)]() mutable { done(Denial::kNotFound); });
     }

@@ -1,10 +1,9 @@
 #include "lib/directory/static_directory.h"
 
-#include <crypt.h>
-#include <string.h>
-
 #include <string>
 #include <utility>
+
+#include "lib/directory/crypt_password.h"
 
 namespace gatehouse {
 namespace {
@@ -16,32 +15,6 @@ constexpr char kNobodysHash[] =
     "$6$gatehouse.nobody$"
     "5l5LJo87/6Zq50Mg1ZTyMqN1zj3cxmDbmRSxZl9qaw/z7tMAyo//PjA.huyT"
     "OLB5HzPxep1G6t52Ydr.rh.Uw/";
-
-// An empty password, or one with NUL in it, never reaches a check: crypt(3)
-// would see only what stands before the NUL.
-bool IsCheckable(const Secret& secret) {
-  return !secret.empty() &&
-         secret.Reveal().find('\0') == std::string_view::npos;
-}
-
-bool EqualInConstantTime(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  unsigned char difference = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    difference |= static_cast<unsigned char>(a[i] ^ b[i]);
-  }
-  return difference == 0;
-}
-
-bool Matches(const Secret& secret, const std::string& hash) {
-  std::string password(secret.Reveal());
-  crypt_data data{};
-  const char* result = crypt_r(password.c_str(), hash.c_str(), &data);
-  const bool matches = result != nullptr && EqualInConstantTime(result, hash);
-  WipeString(password);
-  explicit_bzero(&data, sizeof(data));
-  return matches;
-}
 
 // What travels to the other thread and back.
 struct Check {
@@ -68,7 +41,9 @@ std::unique_ptr<Operation> StaticDirectory::Authenticate(
   auto check = std::make_shared<Check>();
   check->secret = secret.Clone();
   check->hash = known ? entry->password_hash : kNobodysHash;
-  auto work = [check] { check->matches = Matches(check->secret, check->hash); };
+  auto work = [check] {
+    check->matches = MatchesCrypt(check->secret, check->hash);
+  };
   // The entry lives as long as the map, which the callback holds.
   auto answer = [check, known, entry, map = std::move(map),
                  done = std::move(done)]() mutable {

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "lib/server/config_files.h"
@@ -150,7 +151,9 @@ class ConfigReader {
   }
 
   void ReadConnectors(JsonReader& root) {
-    const LoginNameRules names = ReadNames(root.Object("names"));
+    JsonReader names_object = root.Object("names");
+    const std::string names_text = names_object.Text();
+    const LoginNameRules names = ReadNames(std::move(names_object));
     for (JsonReader& entry : root.Objects("ldapConnectors")) {
       auto connector = std::make_shared<LdapConnectorConfig>();
       connector->name = Name(entry);
@@ -159,7 +162,9 @@ class ConfigReader {
       }
       connector->options.names = names;
       connector->options.service = protocol_.name();
-      ReadLdapConnector(entry, files_, connector->options);
+      ReadLdapConnector(entry, files_, connector->options, connector->cache);
+      connector->fingerprint =
+          std::hash<std::string>()(names_text + entry.Text());
       config_.ldap_connectors.push_back(std::move(connector));
     }
   }

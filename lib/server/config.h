@@ -11,6 +11,7 @@
 
 #include "absl/time/time.h"
 #include "lib/base/endpoint.h"
+#include "lib/directory/directory_cache.h"
 #include "lib/directory/ldap_options.h"
 #include "lib/net/tls_context.h"
 #include "lib/protocol/machine.h"
@@ -31,6 +32,9 @@ struct ListenerConfig {
 struct LdapConnectorConfig {
   std::string name;
   LdapOptions options;
+  DirectoryCacheOptions cache;
+  // Of all that the file says of it: whether a reload changes anything.
+  size_t fingerprint = 0;
 };
 
 struct UserMapConfig {

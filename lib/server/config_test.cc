@@ -112,6 +112,11 @@ TEST(ConfigTest, NamesThePlaceAndTheFault) {
        "c.json: \"workers\" stands twice in one object"},
       {"{}", "c.json: /listeners: none (at least one is needed)"},
       {Small(R"(, "worker": 1)"), "c.json: /worker: unknown key"},
+      {Small(connector + R"(, "cache": {"passwordTtl": "2h"}}])"),
+       "c.json: /ldapConnectors/0/cache/passwordTtl: more than an hour"},
+      {Small(connector + R"(, "cache": {"sizeBytes": 1}}])"),
+       "c.json: /ldapConnectors/0/cache/sizeBytes: 1 is out of range "
+       "(1048576 to 1099511627776)"},
       {Small(R"(, "workers": "2")"),
        "c.json: /workers: a string (should be a whole number)"},
       {Small(R"(, "workers": -1)"),

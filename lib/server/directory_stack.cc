@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "lib/base/check.h"
+#include "lib/directory/cached_directory.h"
 #include "lib/directory/composed_directory.h"
 #include "lib/directory/ldap_directory.h"
 #include "lib/directory/static_directory.h"
@@ -13,8 +14,8 @@ namespace {
 // Makes each map and connector that is named, once.
 class DirectoryBuilder {
  public:
-  DirectoryBuilder(const Runtime& runtime, Network& network)
-      : runtime_(runtime), network_(network) {}
+  DirectoryBuilder(const Runtime& runtime, Network& network, LogSink& log)
+      : runtime_(runtime), network_(network), log_(log) {}
 
   // Null where there is none of that name.
   std::shared_ptr<Directory> Map(std::string_view name) {
@@ -37,7 +38,9 @@ class DirectoryBuilder {
           network_,
           std::shared_ptr<const LdapOptions>(connector, &connector->options));
       GATEHOUSE_CHECK(created.ok(), "the options were checked when read");
-      made = std::move(*created);
+      made = std::make_shared<CachedDirectory>(
+          network_, log_, connector->options.names, std::move(*created),
+          runtime_.caches.at(name));
     }
     return made;
   }
@@ -45,6 +48,7 @@ class DirectoryBuilder {
  private:
   const Runtime& runtime_;
   Network& network_;
+  LogSink& log_;
   std::map<std::string, std::shared_ptr<Directory>> connectors_;
 };
 
@@ -53,7 +57,7 @@ class DirectoryBuilder {
 std::shared_ptr<Directory> MakeDirectory(const Runtime& runtime,
                                          Network& network, LogSink& log) {
   const Config& config = runtime.config;
-  DirectoryBuilder builder(runtime, network);
+  DirectoryBuilder builder(runtime, network, log);
   const auto where = builder.Map(config.mapping_user_map);
   if (!config.authenticate_on_proxy) {
     return std::make_shared<ComposedDirectory>(network, nullptr, where);

@@ -75,6 +75,8 @@ class JsonReader {
     return otherwise;
   }
 
+  // The object in one line, its keys sorted.
+  std::string Text() const { return value_->dump(); }
   // All keys, for an object that is a map.
   std::vector<std::string> Keys() const;
   // The object at `key`; an empty one where there is none.

@@ -10,6 +10,10 @@ namespace {
 
 constexpr int64_t kMostConnections = 1024;
 
+// A password that was changed, or a user who was locked out, is let in for as
+// long.
+constexpr absl::Duration kLongestPasswordTtl = absl::Hours(1);
+
 void ReadUrls(JsonReader& entry, LdapOptions& options) {
   options.urls = entry.Strings("urls");
   if (options.urls.empty()) {
@@ -71,6 +75,20 @@ void ReadLimits(JsonReader& entry, LdapOptions& options) {
   count("bindConnections", options.max_bind_connections);
 }
 
+void ReadCache(JsonReader cache, DirectoryCacheOptions& options) {
+  options.ttl = cache.Duration("ttl", options.ttl);
+  options.negative_ttl = cache.Duration("negativeTtl", options.negative_ttl);
+  options.stale_ttl = cache.Duration("staleTtl", options.stale_ttl);
+  options.password_ttl = cache.Duration("passwordTtl", options.password_ttl);
+  if (options.password_ttl > kLongestPasswordTtl) {
+    cache.Fault("passwordTtl", "more than an hour");
+  }
+  options.size_bytes = static_cast<size_t>(
+      cache.Integer("sizeBytes", static_cast<int64_t>(options.size_bytes),
+                    int64_t{1} << 20, int64_t{1} << 40));
+  cache.Finish();
+}
+
 // What only the directory can see, in its words: "accountFilter: position 3…"
 void Check(JsonReader& entry, const LdapOptions& options) {
   const absl::Status status = CheckLdapOptions(options);
@@ -84,7 +102,7 @@ void Check(JsonReader& entry, const LdapOptions& options) {
 }  // namespace
 
 void ReadLdapConnector(JsonReader& entry, const ConfigFiles& files,
-                       LdapOptions& options) {
+                       LdapOptions& options, DirectoryCacheOptions& cache) {
   const size_t faults_before = entry.fault_count();
   ReadUrls(entry, options);
   options.start_tls = entry.Bool("startTls", false);
@@ -92,6 +110,7 @@ void ReadLdapConnector(JsonReader& entry, const ConfigFiles& files,
   ReadAdministrator(entry, files, options);
   ReadAccounts(entry, options);
   ReadLimits(entry, options);
+  ReadCache(entry.Object("cache"), cache);
   entry.Finish();
   if (entry.fault_count() == faults_before) Check(entry, options);
 }

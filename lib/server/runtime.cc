@@ -45,6 +45,18 @@ void LoadLocalMaps(Runtime& runtime, RuntimeResult& result) {
   }
 }
 
+void SetCaches(Runtime& runtime, const Runtime* previous) {
+  for (const auto& connector : runtime.config.ldap_connectors) {
+    std::shared_ptr<DirectoryCache>& cache = runtime.caches[connector->name];
+    const LdapConnectorConfig* before =
+        previous == nullptr ? nullptr
+                            : previous->config.FindConnector(connector->name);
+    cache = before != nullptr && before->fingerprint == connector->fingerprint
+                ? previous->caches.at(connector->name)
+                : std::make_shared<DirectoryCache>(connector->cache);
+  }
+}
+
 void SetUpstream(const Runtime& runtime,
                  const std::vector<SocketAddress>& own_listeners,
                  UpstreamSettings& upstream) {
@@ -93,6 +105,7 @@ RuntimeResult LoadRuntime(const std::string& file, const Protocol& protocol,
   runtime->config = std::move(*read.config);
   LoadTls(*runtime, file, result);
   LoadLocalMaps(*runtime, result);
+  SetCaches(*runtime, previous);
   SetCapabilities(*runtime, previous);
   if (result.faults.empty()) result.runtime = std::move(runtime);
   return result;

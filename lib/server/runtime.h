@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/base/log.h"
+#include "lib/directory/directory_cache.h"
 #include "lib/net/network.h"
 #include "lib/net/tls_context.h"
 #include "lib/server/config.h"
@@ -24,6 +25,8 @@ struct Runtime {
   std::shared_ptr<const TlsClientContext> client_tls;
   // By name. What is in them follows their files (LocalMapWatch).
   std::map<std::string, std::shared_ptr<LocalMapFile>> local_maps;
+  // By the connector's name. What they remember changes, from all threads.
+  std::map<std::string, std::shared_ptr<DirectoryCache>> caches;
   std::shared_ptr<LearnedCapabilities> capabilities;
   std::shared_ptr<UpstreamsMet> upstreams_met;  // null: none are to be learned
 };
@@ -35,7 +38,8 @@ struct RuntimeResult {
 };
 
 // Reads `file` and everything it names; all faults are collected. What
-// `previous` has learned of the upstreams is taken over.
+// `previous` has learned of the upstreams, and of LDAP connectors that stay as
+// they are, is taken over.
 RuntimeResult LoadRuntime(const std::string& file, const Protocol& protocol,
                           const Runtime* previous = nullptr);
 

@@ -398,6 +398,9 @@ void Login::OnUpstreamRefusal(UpstreamFailed failed) {
       failed.refusal.kind == LoginRefusal::Kind::kCredentials ||
       failed.refusal.kind == LoginRefusal::Kind::kAuthorization;
   if (blames_user && !users_own) {
+    if (settings_.upstream.master_user.empty()) {
+      settings_.directory->ForgetPassword(attempt_.user);
+    }
     failed.refusal = RefusalOf(LoginRefusal::Kind::kContactAdmin);
   }
   Refuse(std::move(failed.refusal));

@@ -301,11 +301,12 @@ TEST_F(LoginTest, WordsWhatTheStoreRefusesByWhoseFaultItIs) {
     UpstreamSettings::Login login;
     const char* store_says;
     const char* client_hears;
+    bool forgets_password = false;
   } kCases[] = {
       {true, UpstreamSettings::Login::kReplay, "NO credentials\n",
-       "NO contact_admin\n"},
+       "NO contact_admin\n", true},
       {true, UpstreamSettings::Login::kReplay, "NO authorization\n",
-       "NO contact_admin\n"},
+       "NO contact_admin\n", true},
       {true, UpstreamSettings::Login::kReplay, "NO unavailable\n",
        "NO unavailable\n"},
       {true, UpstreamSettings::Login::kReplay, "NO in_use\n", "NO in_use\n"},
@@ -323,12 +324,14 @@ TEST_F(LoginTest, WordsWhatTheStoreRefusesByWhoseFaultItIs) {
     settings_.upstream.login = c.login;
     outcome_.reset();
     record_ = {};
+    directory_->forgotten = 0;
     Begin();
     client_->TakeSent();
     Say("LOGIN alice secret\n");
     StoreSays(c.store_says);
     network_.Advance(settings_.failure_delay);
     EXPECT_EQ(client_->Sent(), c.client_hears);
+    EXPECT_EQ(directory_->forgotten, c.forgets_password ? 1 : 0);
     EXPECT_EQ(store().end(), FakePeer::End::kFinished);
     login_.reset();
   }

@@ -42,10 +42,15 @@ class OneUserDirectory : public Directory {
     return Answer(std::move(result), std::move(done));
   }
 
+  void ForgetPassword(std::string_view name) override {
+    if (name == "alice") ++forgotten;
+  }
+
   Mood mood = Mood::kWell;
   Location location;
   std::optional<Denial> denial;
   int authentications = 0;
+  int forgotten = 0;
 
  private:
   static Failure Down() {

@@ -85,10 +85,59 @@ class LdapEndToEndTest(unittest.TestCase):
         slapd.start()
         self.await_login(proxy)
 
-    def await_login(self, proxy):
+    def test_known_users_go_on_without_the_directory(self):
+        slapd = self.start_directory()
+        proxy = self.start_proxy(**self.with_cache(passwordTtl="1s"))
+        self.assertEqual(self.log_in(proxy, ALICE), "OK")
+        slapd.kill()
+        time.sleep(1.1)  # the password is no longer right without asking
+        self.assertEqual(self.log_in(proxy, ALICE), "OK")
+        for user, password in ((ALICE, "wrong"), (BOB, PASSWORD), (NOBODY, PASSWORD)):
+            self.assertIn("[UNAVAILABLE]", self.log_in(proxy, user, password))
+        self.assertEqual([record["user"] for record in proxy.records("directory_stale")], [ALICE])
+        proxy.signal(signal.SIGHUP)
+        self.await_records(proxy, "reloaded")
+        self.assertEqual(self.log_in(proxy, ALICE), "OK")
+        slapd.start()
+        self.await_login(proxy, BOB)
+        self.assertIn("[AUTHENTICATIONFAILED]", self.log_in(proxy, NOBODY))
+
+    def test_known_locations_serve_without_the_directory(self):
+        slapd = self.start_directory()
+        proxy = self.start_proxy(authenticateOnProxy=False, **self.with_cache(ttl="0s"))
+        self.assertEqual(self.log_in(proxy, ALICE), "OK")
+        slapd.kill()
+        self.assertEqual(self.log_in(proxy, ALICE), "OK")
+        self.assertIn("[AUTHENTICATIONFAILED]", self.log_in(proxy, ALICE, "refused"))
+        self.assertIn("[UNAVAILABLE]", self.log_in(proxy, BOB))
+        slapd.start()
+        self.await_login(proxy, BOB)
+
+    def test_forgets_a_password_that_the_store_refuses(self):
+        self.start_directory()
+        carol = "carol@example.com"
+        self.cluster.add_user(carol, f"{HOST}:{self.first.port}", "refused")
+        proxy = self.start_proxy(**self.with_cache(passwordTtl="1h"))
+        self.assertIn("[CONTACTADMIN]", self.log_in(proxy, carol, "refused"))
+        self.cluster.ldif(f"dn: uid=carol,dc=example,dc=com\nchangetype: modify\n"
+                          f"replace: userPassword\nuserPassword: {PASSWORD}\n", modify=True)
+        self.assertIn("[AUTHENTICATIONFAILED]", self.log_in(proxy, carol, "refused"))
+
+    def with_cache(self, **cache):
+        settings = self.cluster.ldap_settings()
+        settings["ldapConnectors"][0]["cache"] = cache
+        return settings
+
+    def await_records(self, proxy, event):
+        deadline = time.monotonic() + RECOVERY_SECONDS
+        while not proxy.records(event):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
+
+    def await_login(self, proxy, user=ALICE):
         deadline = time.monotonic() + RECOVERY_SECONDS
         while True:
-            answer = self.log_in(proxy, ALICE)
+            answer = self.log_in(proxy, user)
             if answer == "OK":
                 return
             self.assertIn("[UNAVAILABLE]", answer)
