@@ -1,8 +1,6 @@
-"""A mail store in a thread, for tests that need one that answers and remembers.
+"""Mail stores in threads, for tests that need one that answers and remembers.
 
-Speaks as much IMAP as a proxy's login and a short conversation need. Takes any
-password but "refused"; after the login every line comes back with the store's
-name before it.
+They speak as much IMAP as a proxy's login and a short conversation need.
 """
 import base64
 import socket
@@ -11,10 +9,11 @@ import threading
 CAPABILITIES = b"IMAP4rev1 SASL-IR AUTH=PLAIN IDLE"
 
 
-class FakeStore:
-    def __init__(self, name="store"):
-        self.name = name.encode()
-        self.logins = []  # (user, password)
+class _Store:
+    """Listens; a thread for each connection calls _converse(connection)."""
+
+    def __init__(self):
+        self.connections = 0
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -30,7 +29,18 @@ class FakeStore:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            self.connections += 1
             threading.Thread(target=self._converse, args=(connection,), daemon=True).start()
+
+
+class FakeStore(_Store):
+    """Takes any password but "refused"; after the login every line comes back
+    with the store's name before it."""
+
+    def __init__(self, name="store"):
+        self.name = name.encode()
+        self.logins = []  # (user, password)
+        super().__init__()
 
     def _converse(self, connection):
         with connection, connection.makefile("rwb", buffering=0) as stream:
@@ -66,3 +76,31 @@ class FakeStore:
                 stream.write(b"* BYE\r\n" + tag + b" OK\r\n")
                 return
             stream.write(self.name + b": " + line)
+
+
+class ScriptedStore(_Store):
+    """A store that says what it is told to, whatever it hears.
+
+    `replies[0]` greets; each of the others answers one line. Behind the last it
+    is silent, or with `hangs_up` gone. `received` is all that it was ever sent.
+    """
+
+    def __init__(self, *replies, hangs_up=False):
+        self.replies, self.hangs_up = replies, hangs_up
+        self.received = b""
+        super().__init__()
+
+    def _converse(self, connection):
+        with connection, connection.makefile("rb", buffering=0) as lines:
+            try:
+                for number, reply in enumerate(self.replies):
+                    if number > 0:
+                        self.received += lines.readline()
+                    connection.sendall(reply)
+                while not self.hangs_up:
+                    data = connection.recv(65536)
+                    if not data:
+                        return
+                    self.received += data
+            except OSError:
+                pass  # the proxy went first

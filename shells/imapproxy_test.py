@@ -10,10 +10,10 @@ import urllib.error
 import urllib.request
 
 from shells.fake_store import FakeStore
-from shells.shell_process import HOST, PASSWORD, Client, ShellProcess, map_entry
+from shells.imap_test_case import ALICE, BINARY, ImapTestCase, certify
+from shells.shell_process import HOST, PASSWORD, Client, map_entry
 
-BINARY = "shells/imapproxy"
-ALICE, BOB = "alice@example.com", "bob@example.com"
+BOB = "bob@example.com"
 HALF_OPEN = 1000
 
 
@@ -78,40 +78,7 @@ class CommandLineTest(unittest.TestCase):
                           result.stderr)
 
 
-class ServerTest(unittest.TestCase):
-    def setUp(self):
-        self.store = FakeStore()
-        self.addCleanup(self.store.close)
-        self.users = {ALICE: map_entry(self.store)}
-
-    def start(self, **settings):
-        """Listening, with its admin listener too; its first is process.port."""
-        process = self.start_any(**settings)
-        process.await_records("listening", 2 if "admin" in settings else 1)
-        return process
-
-    def start_any(self, **settings):
-        process = ShellProcess(BINARY, settings, self.users)
-        self.addCleanup(process.close)
-        return process
-
-    def connect(self, proxy, port=None):
-        client = Client(port or proxy.port)
-        self.addCleanup(client.close)
-        return client
-
-    def joined(self, proxy, user=ALICE):
-        """A client that has logged in and has heard its store."""
-        client = self.connect(proxy)
-        self.assertRegex(client.line(), r"^\* OK \[CAPABILITY IMAP4rev1 ")
-        self.assertRegex(client.log_in(user), r"^in OK \[CAPABILITY .*IDLE")
-        self.hears(client)
-        return client
-
-    def hears(self, client, store="store"):
-        client.send("x NOOP")
-        self.assertEqual(client.line(), f"{store}: x NOOP")
-
+class ServerTest(ImapTestCase):
     # --- Logins ---
 
     def test_joins_a_client_with_the_store_of_the_map(self):
@@ -282,24 +249,15 @@ class ServerTest(unittest.TestCase):
         self.assertEqual({record["key"] for record in proxy.records("restart_needed")},
                          {"/workers", "/admin"})
 
-    def certify(self, folder):
-        """A new certificate in the place of the old one."""
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-             "-nodes", "-subj", "/CN=front", "-keyout", folder / "key", "-out", folder / "pem"],
-            check=True, stderr=subprocess.DEVNULL)
-        (folder / "key").chmod(0o600)
-        return (folder / "pem").read_text()
-
     def test_reload_takes_a_new_certificate(self):
         folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
-        first = self.certify(folder)
+        first = certify(folder)
         proxy = self.start(
             listeners=[{"address": HOST, "port": 0, "tls": "implicit"}],
             tls={"certificates": [{"certificate": str(folder / "pem"),
                                    "privateKey": str(folder / "key")}]})
         self.assertEqual(ssl.get_server_certificate((HOST, proxy.port)), first)
-        second = self.certify(folder)
+        second = certify(folder)
         self.assertNotEqual(second, first)
         self.reload(proxy)
         for attempt in range(100):

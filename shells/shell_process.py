@@ -3,6 +3,7 @@ import json
 import pathlib
 import select
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -57,6 +58,11 @@ class Client:
     def close(self):
         self._stream.close()
         self.socket.close()
+
+    def reset(self):
+        """Ends with a RST."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
 
 
 class ShellProcess:

@@ -1,6 +1,9 @@
 #ifndef GATEHOUSE_LIB_SERVER_ADDRESS_LIMIT_H_
 #define GATEHOUSE_LIB_SERVER_ADDRESS_LIMIT_H_
 
+#include <netinet/in.h>
+
+#include <cstddef>
 #include <mutex>
 #include <string>
 
@@ -9,15 +12,16 @@
 
 namespace gatehouse {
 
-// Counts the connections of each client address over all workers. Only used
-// where a limit is configured: it is the one lock that workers share. Safe for
-// all threads.
+// Counts the connections of each client address over all workers; a /64 of IPv6
+// is one address, since that is what a single client has at its disposal. Only
+// used where a limit is configured: it is the one lock that workers share. Safe
+// for all threads.
 class AddressLimit {
  public:
   // False where `peer` has `most` connections already; else it counts.
   bool Enter(const SocketAddress& peer, int most) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    int& count = counts_[peer.AddressText()];
+    int& count = counts_[KeyOf(peer)];
     if (count >= most) return false;
     ++count;
     return true;
@@ -25,11 +29,19 @@ class AddressLimit {
 
   void Leave(const SocketAddress& peer) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    const auto found = counts_.find(peer.AddressText());
+    const auto found = counts_.find(KeyOf(peer));
     if (found != counts_.end() && --found->second == 0) counts_.erase(found);
   }
 
  private:
+  static std::string KeyOf(const SocketAddress& peer) {
+    if (!peer.is_v6()) return peer.AddressText();
+    constexpr size_t kPrefixBytes = 8;
+    const auto* raw = reinterpret_cast<const sockaddr_in6*>(peer.raw());
+    return std::string(reinterpret_cast<const char*>(&raw->sin6_addr),
+                       kPrefixBytes);
+  }
+
   std::mutex mutex_;
   absl::flat_hash_map<std::string, int> counts_;
 };

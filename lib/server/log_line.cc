@@ -1,5 +1,6 @@
 #include "lib/server/log_line.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -51,6 +52,20 @@ bool IsC1(std::string_view sequence) {
          static_cast<uint8_t>(sequence[1]) < 0xa0;
 }
 
+// Line separators (U+2028, U+2029) and marks that turn the direction of writing
+// (U+202A to U+202E, U+2066 to U+2069): a viewer would show other lines, or
+// another order, than were written. 0 for everything else.
+unsigned MisleadingCodePoint(std::string_view sequence) {
+  if (sequence.size() != 3 || sequence[0] != '\xe2') return 0;
+  const auto octet = [&](size_t i) {
+    return static_cast<uint8_t>(sequence[i]);
+  };
+  const unsigned code = 0x2000u | (octet(1) & 0x3fu) << 6 | (octet(2) & 0x3fu);
+  const bool misleads =
+      (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+  return misleads ? code : 0;
+}
+
 void AppendText(std::string& line, std::string_view text) {
   line += '"';
   const bool cut = text.size() > kLongestTextBytes;
@@ -65,6 +80,9 @@ void AppendText(std::string& line, std::string_view text) {
       line += c;
     } else if (static_cast<uint8_t>(c) < 0x20 || c == 0x7f) {
       AppendEscape(line, static_cast<uint8_t>(c));
+    } else if (const unsigned code =
+                   MisleadingCodePoint(text.substr(0, length))) {
+      AppendEscape(line, code);
     } else {
       line.append(text.substr(0, length));
     }
@@ -123,8 +141,22 @@ std::string ToLogLine(const LogRecord& record, absl::Time now) {
 
 void DescriptorLog::Write(const LogRecord& record) {
   if (record.level() < least_) return;
+  // A log that can't be written must not stop the mail. A pipe that is ready
+  // takes a page, which is more than a line has.
+  pollfd ready = {.fd = fd_, .events = POLLOUT, .revents = 0};
+  if (poll(&ready, 1, 0) == 0) {
+    ++lost_;
+    return;
+  }
+  if (const int64_t lost = lost_.exchange(0); lost > 0) {
+    WriteLine(LogRecord("log_lines_lost", LogRecord::Level::kError)
+                  .Number("count", lost));
+  }
+  WriteLine(record);
+}
+
+void DescriptorLog::WriteLine(const LogRecord& record) {
   const std::string line = ToLogLine(record, absl::Now());
-  // A log that can't be written must not stop the mail.
   [[maybe_unused]] const ssize_t written = write(fd_, line.data(), line.size());
 }
 

@@ -1,6 +1,8 @@
 #ifndef GATEHOUSE_LIB_SERVER_LOG_LINE_H_
 #define GATEHOUSE_LIB_SERVER_LOG_LINE_H_
 
+#include <atomic>
+#include <cstdint>
 #include <string>
 
 #include "absl/time/time.h"
@@ -10,20 +12,26 @@ namespace gatehouse {
 
 // `record` as one line of JSON with its newline: time (RFC 3339, UTC,
 // milliseconds), level, event, then the fields in order; empty texts are left
-// out. What a peer sent can't break the line: control characters, octets that
-// aren't UTF-8 and everything beyond some hundred octets are made harmless.
+// out. What a peer sent can't break the line or mislead who reads it: control
+// characters, octets that aren't UTF-8, line separators, marks that turn the
+// direction of writing, and all beyond some hundred octets are made harmless.
 std::string ToLogLine(const LogRecord& record, absl::Time now);
 
 // Writes lines to a descriptor (standard error), each by one write(2), so that
-// threads don't mix theirs.
+// threads don't mix theirs. It never waits: while whoever reads the log has
+// stopped, lines are dropped, and the next one that is taken follows a
+// "log_lines_lost" with their number.
 class DescriptorLog : public LogSink {
  public:
   DescriptorLog(int fd, LogRecord::Level least) : fd_(fd), least_(least) {}
   void Write(const LogRecord& record) override;
 
  private:
+  void WriteLine(const LogRecord& record);
+
   const int fd_;
   const LogRecord::Level least_;
+  std::atomic<int64_t> lost_ = 0;
 };
 
 }  // namespace gatehouse

@@ -1,7 +1,9 @@
 #include "lib/server/log_line.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -48,9 +50,40 @@ TEST(LogLineTest, KeepsUtf8AndReplacesWhatIsNot) {
   EXPECT_EQ(LineOf("\xc2\x9b")["user"], "\uFFFD");
 }
 
+TEST(LogLineTest, LetsNobodyMisleadTheReader) {
+  for (const char* mark : {"\u2028", "\u2029", "\u202a", "\u202e", "\u2066"}) {
+    const std::string line =
+        ToLogLine(LogRecord("event").Text("user", mark), absl::UnixEpoch());
+    EXPECT_EQ(line.find(mark), std::string::npos);
+    EXPECT_EQ(LineOf(mark)["user"], mark);
+  }
+  EXPECT_EQ(LineOf("\u2027\u202f\u2065")["user"], "\u2027\u202f\u2065");
+}
+
 TEST(LogLineTest, CutsWhatIsLong) {
   const std::string text = LineOf(std::string(1 << 20, 'x'))["user"];
   EXPECT_LT(text.size(), 300u);
+}
+
+TEST(DescriptorLogTest, DoesNotWaitForAReaderThatHasStopped) {
+  int fds[2];
+  ASSERT_EQ(pipe(fds), 0);
+  DescriptorLog log(fds[1], LogRecord::Level::kInfo);
+  const LogRecord record = LogRecord("event").Text("user", "alice");
+  for (int i = 0; i < 10000; ++i) log.Write(record);  // a pipe takes 64 KiB
+  std::string text(1 << 20, '\0');
+  text.resize(read(fds[0], text.data(), text.size()));
+  const int64_t kept = std::count(text.begin(), text.end(), '\n');
+  EXPECT_EQ(text.back(), '\n') << "no line is cut";
+  log.Write(record);
+  close(fds[1]);
+  text.resize(1 << 20);
+  text.resize(read(fds[0], text.data(), text.size()));
+  const auto told = nlohmann::json::parse(text.substr(0, text.find('\n')));
+  EXPECT_EQ(told["event"], "log_lines_lost");
+  EXPECT_EQ(told["count"], 10000 - kept);
+  EXPECT_NE(text.find("alice"), std::string::npos);
+  close(fds[0]);
 }
 
 }  // namespace

@@ -99,8 +99,9 @@ void Worker::OnAccept(const std::string& address,
   auto session =
       factory_->NewSession(entrance.settings, std::move(stream), *this);
   ClientSession& begun = *session;
+  const bool counted = admission == Admission::kCounted;
   sessions_.emplace(&begun,
-                    Kept{std::move(session), admission == Admission::kCounted});
+                    Kept{std::move(session), counted ? peer : SocketAddress()});
   WorkerStats::Add(stats_->sessions);
   begun.Start();
   if (admission != Admission::kOverLimit) return;
@@ -110,7 +111,8 @@ void Worker::OnAccept(const std::string& address,
 }
 
 // `connections` is a worker's; the count of an address is the server's. Behind
-// a balancer all addresses are the balancer's, and aren't counted.
+// a balancer all addresses are the balancer's, and aren't counted; nor is a
+// peer that has gone already.
 Worker::Admission Worker::Admit(const SocketAddress& peer,
                                 const ListenerSettings& listener) {
   const Config& config = runtime_->config;
@@ -118,7 +120,7 @@ Worker::Admission Worker::Admit(const SocketAddress& peer,
       sessions_.size() >= static_cast<size_t>(config.connections)) {
     return Admission::kOverLimit;
   }
-  if (config.connections_per_address == 0 ||
+  if (config.connections_per_address == 0 || !peer.is_set() ||
       !listener.proxy_protocol_from.empty()) {
     return Admission::kFree;
   }
@@ -142,7 +144,8 @@ void Worker::OnEnded(ClientSession& session) {
   WorkerStats::Add(stats_->bytes_from_client, record.bytes_from_client);
   WorkerStats::Add(stats_->bytes_to_client, record.bytes_to_client);
   const auto kept = sessions_.find(&session);
-  if (kept->second.counted) limit_->Leave(record.peer);
+  const SocketAddress& counted_for = kept->second.counted_for;
+  if (counted_for.is_set()) limit_->Leave(counted_for);
   if (session.joined()) WorkerStats::Subtract(stats_->joined);
   sessions_.erase(kept);
   if (!retired_.empty()) network_->Post([this] { DropRetired(); });

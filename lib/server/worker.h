@@ -61,7 +61,9 @@ class Worker : public SessionOwner {
 
   struct Kept {
     std::unique_ptr<ClientSession> session;
-    bool counted = false;  // by the address limit
+    // Whom the address limit counts it for; unset: it isn't counted. Not asked
+    // of the stream again, which may have lost its peer by then.
+    SocketAddress counted_for;
   };
 
   void Use(std::shared_ptr<const Runtime> runtime);

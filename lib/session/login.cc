@@ -398,7 +398,7 @@ void Login::OnUpstreamRefusal(UpstreamFailed failed) {
       failed.refusal.kind == LoginRefusal::Kind::kCredentials ||
       failed.refusal.kind == LoginRefusal::Kind::kAuthorization;
   if (blames_user && !users_own) {
-    if (settings_.upstream.master_user.empty()) {
+    if (settings_.upstream.login == UpstreamSettings::Login::kReplay) {
       settings_.directory->ForgetPassword(attempt_.user);
     }
     failed.refusal = RefusalOf(LoginRefusal::Kind::kContactAdmin);
@@ -458,7 +458,11 @@ void Login::End(std::string_view how, std::string_view detail) {
   wait_.reset();
   deadline_.reset();
   record_.end = std::string(how);
-  if (!detail.empty()) record_.detail = std::string(detail);
+  if (record_.detail.empty()) {
+    record_.detail = std::string(detail);
+  } else if (!detail.empty()) {
+    record_.detail.append(" (").append(detail).append(")");
+  }
   if (downstream_ != nullptr) Stream::CloseAfterFlush(std::move(downstream_));
   auto done = std::move(done_);
   done(Ended{});

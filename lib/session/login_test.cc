@@ -432,6 +432,7 @@ TEST_F(LoginTest, SaysGoodByeWhenTheLoginTakesTooLong) {
   network_.Advance(settings_.login_timeout);
   EXPECT_EQ(client_->Sent(), "HELLO\nBYE timeout\n");
   EXPECT_TRUE(ended());
+  EXPECT_TRUE(record_.detail.starts_with("no login in time"));
   EXPECT_EQ(network_.timers(), 0u);
 }
 

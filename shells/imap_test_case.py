@@ -1,0 +1,102 @@
+"""imapproxy in front of a fake store, as its tests want it."""
+import os
+import pathlib
+import ssl
+import subprocess
+import tempfile
+import time
+import unittest
+
+from shells.fake_store import FakeStore
+from shells.shell_process import HOST, SECONDS, Client, ShellProcess, map_entry
+
+BINARY = "shells/imapproxy"
+TLS_HOST = "127.0.0.2"  # where start_with_tls() listens with implicit TLS
+ALICE = "alice@example.com"
+
+
+def certify(folder):
+    """A self-signed certificate in the place of any old one: its text."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-subj", "/CN=front", "-keyout", folder / "key", "-out", folder / "pem"],
+        check=True, stderr=subprocess.DEVNULL)
+    (folder / "key").chmod(0o600)
+    return (folder / "pem").read_text()
+
+
+class ImapTestCase(unittest.TestCase):
+    def setUp(self):
+        self.store = FakeStore()
+        self.addCleanup(self.store.close)
+        self.users = {ALICE: map_entry(self.store)}
+
+    def start(self, **settings):
+        """Listening, with its admin listener too; its first is process.port."""
+        process = self.start_any(**settings)
+        listeners = len(settings.get("listeners", [1])) + ("admin" in settings)
+        process.await_records("listening", listeners)
+        return process
+
+    def start_any(self, **settings):
+        process = ShellProcess(BINARY, settings, self.users)
+        self.addCleanup(process.close)
+        return process
+
+    def start_with_tls(self, **settings):
+        """STARTTLS on HOST, implicit TLS on TLS_HOST."""
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        certify(folder)
+        return self.start(
+            listeners=[{"address": HOST, "port": 0, "tls": "startTls"},
+                       {"address": TLS_HOST, "port": 0, "tls": "implicit"}],
+            tls={"certificates": [{"certificate": str(folder / "pem"),
+                                   "privateKey": str(folder / "key")}]},
+            **settings)
+
+    def connect(self, proxy, port=None, host=HOST):
+        client = Client(port or proxy.port, host)
+        self.addCleanup(client.close)
+        return client
+
+    def connect_implicit(self, proxy):
+        """To the second listener of start_with_tls(); no handshake yet."""
+        return self.connect(proxy, proxy.ports()[1], TLS_HOST)
+
+    def joined(self, proxy, user=ALICE):
+        """A client that has logged in and has heard its store."""
+        client = self.connect(proxy)
+        self.assertRegex(client.line(), r"^\* OK \[CAPABILITY IMAP4rev1 ")
+        self.assertRegex(client.log_in(user), r"^in OK \[CAPABILITY .*IDLE")
+        self.hears(client)
+        return client
+
+    def hears(self, client, store="store"):
+        client.send("x NOOP")
+        self.assertEqual(client.line(), f"{store}: x NOOP")
+
+    @staticmethod
+    def secured(connection, server_name=None):
+        """The client's side of TLS upon a socket."""
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        connection.settimeout(SECONDS)
+        return context.wrap_socket(connection, server_hostname=server_name)
+
+    @staticmethod
+    def descriptors(proxy):
+        return len(os.listdir(f"/proc/{proxy.process.pid}/fd"))
+
+    def await_descriptors(self, proxy, most):
+        """What a finished connection still holds goes within seconds."""
+        deadline = time.monotonic() + SECONDS
+        while self.descriptors(proxy) > most:
+            self.assertLess(time.monotonic(), deadline, self.descriptors(proxy))
+            time.sleep(0.05)
+
+    @staticmethod
+    def memory_kib(proxy):
+        """Resident, of its own."""
+        status = pathlib.Path(f"/proc/{proxy.process.pid}/status").read_text()
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("RssAnon:"))
