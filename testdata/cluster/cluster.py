@@ -33,10 +33,18 @@ START_SECONDS = 20
 os.environ["PATH"] += ":/usr/sbin:/sbin"
 
 
+_ports_given = set()
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return probe.getsockname()[1]
+    """One that nobody has, nor was given before: the kernel may name one twice."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            port = probe.getsockname()[1]
+        if port not in _ports_given:
+            _ports_given.add(port)
+            return port
 
 
 def await_port(port, process=None, seconds=START_SECONDS, host=HOST):
