@@ -221,8 +221,9 @@ class StartTlsTest(ImapTestCase):
         address = f"{TLS_HOST}:{self.proxy.ports()[1]}"
         for options, words, wanted in ((["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], b"", False),
                                        (["-tls1_2"], b"R\n", False), (["-tls1_2"], b"", True)):
+            # Unbuffered: it may be gone before all is said, and closing must not fail then.
             with subprocess.Popen(["openssl", "s_client", "-connect", address, "-crlf", *options],
-                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                   stderr=subprocess.DEVNULL) as openssl:
                 try:
                     openssl.stdin.write(words)
