@@ -153,14 +153,14 @@ class ConfigReader {
   void ReadConnectors(JsonReader& root) {
     JsonReader names_object = root.Object("names");
     const std::string names_text = names_object.Text();
-    const LoginNameRules names = ReadNames(std::move(names_object));
+    ReadNames(std::move(names_object));
     for (JsonReader& entry : root.Objects("ldapConnectors")) {
       auto connector = std::make_shared<LdapConnectorConfig>();
       connector->name = Name(entry);
       if (config_.FindConnector(connector->name) != nullptr) {
         entry.Fault("name", "\"" + connector->name + "\" stands here twice");
       }
-      connector->options.names = names;
+      connector->options.names = config_.names;
       connector->options.service = protocol_.name();
       ReadLdapConnector(entry, files_, connector->options, connector->cache);
       connector->fingerprint =
@@ -337,12 +337,35 @@ class ConfigReader {
     }
   }
 
-  LoginNameRules ReadNames(JsonReader names) {
-    LoginNameRules rules;
+  void ReadNames(JsonReader names) {
+    LoginNameRules& rules = config_.names;
     rules.default_domain = names.String("defaultDomain");
+    if (!rules.default_domain.empty() &&
+        !ParseLoginName("@" + rules.default_domain, {}, NameUse::kAddress)) {
+      names.Fault("defaultDomain",
+                  "\"" + rules.default_domain + "\" is not a domain");
+    }
     rules.lower_case_local = names.Bool("lowerCaseLocalPart", false);
+    ReadMasters(names);
     names.Finish();
-    return rules;
+  }
+
+  void ReadMasters(JsonReader& names) {
+    MasterLogins& masters = config_.masters;
+    masters.separator = names.Choice<std::string_view>(
+        "masterSeparator", "",
+        {{"", ""}, {"*", "*"}, {"%", "%"}, {"+", "+"}, {"|", "|"}, {"/", "/"}});
+    for (const std::string& text : names.Strings("masterUsers")) {
+      const auto master = ParseLoginName(text, config_.names);
+      if (master) {
+        masters.users.push_back(master->Whole());
+      } else {
+        names.Fault("masterUsers", "\"" + text + "\" is not a login name");
+      }
+    }
+    if (masters.separator.empty() != masters.users.empty()) {
+      names.Fault("masterUsers", "go with a masterSeparator, and only with it");
+    }
   }
 
   void ReadLimits(JsonReader limits) {

@@ -13,8 +13,10 @@
 #include "lib/base/endpoint.h"
 #include "lib/directory/directory_cache.h"
 #include "lib/directory/ldap_options.h"
+#include "lib/directory/login_name.h"
 #include "lib/net/tls_context.h"
 #include "lib/protocol/machine.h"
+#include "lib/session/login_identity.h"
 #include "lib/session/session_settings.h"
 
 namespace gatehouse {
@@ -74,6 +76,8 @@ struct Config {
   std::vector<UserMapConfig> user_maps;
   UserMapConfig::Type userdb_connector_type = UserMapConfig::Type::kLocalFile;
   std::string userdb_connector_name;
+  LoginNameRules names;
+  MasterLogins masters;
   bool authenticate_on_proxy = true;
   std::string mapping_user_map;
   std::optional<Endpoint> mapping_host;  // with mappingPort

@@ -257,6 +257,15 @@ TEST(ConfigTest, NamesThePlaceAndTheFault) {
        "c.json: /external: needs /tls/clientCaFile"},
       {Small(R"(, "admin": {"address": "x", "port": 1})"),
        "c.json: /admin/address: \"x\" is not an IPv4 or IPv6 address"},
+      {Small(R"(, "names": {"defaultDomain": "a b"})"),
+       "c.json: /names/defaultDomain: \"a b\" is not a domain"},
+      {Small(R"(, "names": {"masterSeparator": "*"})"),
+       "c.json: /names/masterUsers: go with a masterSeparator, and only with "
+       "it"},
+      {Small(R"(, "names": {"masterSeparator": "a"})"),
+       "c.json: /names/masterSeparator: "},
+      {Small(R"(, "names": {"masterSeparator": "*", "masterUsers": ["a*b"]})"),
+       "c.json: /names/masterUsers: \"a*b\" is not a login name"},
       {Small(R"(, "log": {"level": "debug"})"),
        "c.json: /log/level: \"debug\" is none of info, warning"},
   };

@@ -120,6 +120,8 @@ std::shared_ptr<const SessionSettings> MakeSessionSettings(
   settings->host_name = config.host_name;
   settings->tls_context = runtime.server_tls;
   settings->plaintext_login = config.allow_plaintext_login;
+  settings->names = config.names;
+  settings->masters = config.masters;
   settings->directory = MakeDirectory(runtime, network, log);
   settings->authenticate_on_proxy = config.authenticate_on_proxy;
   settings->default_upstream = config.mapping_host;

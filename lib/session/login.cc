@@ -221,11 +221,15 @@ void Login::OnAttempt(LoginAttempt attempt) {
   attempt_began_ = network_.Now();
   record_.mechanism = attempt_.mechanism;
   record_.user = attempt_.user;
-  if (!attempt_.authorization_id.empty()) {
-    return Refuse(RefusalOf(LoginRefusal::Kind::kAuthorization));
+  auto identified = IdentifyLogin(attempt_, settings_.names, settings_.masters);
+  if (auto* refused = std::get_if<LoginRefusal::Kind>(&identified)) {
+    return Refuse(RefusalOf(*refused));
   }
-  if (CheckedHere()) return Authenticate(attempt_.user);
-  Locate(attempt_.user);
+  identity_ = std::move(std::get<LoginIdentity>(identified));
+  record_.user = identity_.user;
+  record_.master = identity_.master;
+  if (CheckedHere()) return Authenticate(identity_.password_owner());
+  Locate(identity_.user);
 }
 
 // A token is for the upstream to judge, a certificate has been judged. A
@@ -252,6 +256,10 @@ void Login::OnAuthenticated(AuthenticateResult result) {
     return OnDirectoryFailure(*failure);
   }
   Account& account = std::get<Account>(result);
+  if (!identity_.master.empty()) {
+    record_.master = identity_.master = account.user;
+    return Locate(identity_.user);
+  }
   record_.user = account.user;
   if (account.location) return OpenUpstream(*account.location);
   Locate(record_.user);
@@ -284,7 +292,7 @@ void Login::AwaitMove() {
                                Failure::Kind::kTimeout, Failure::Retry::kSafe,
                                "the mailbox is still being moved"});
   }
-  wait_ = network_.StartTimer(kMovePoll, [this] { Locate(attempt_.user); });
+  wait_ = network_.StartTimer(kMovePoll, [this] { Locate(identity_.user); });
 }
 
 // --- The upstream ------------------------------------------------------------
@@ -328,6 +336,10 @@ UpstreamOptions Login::OptionsFor(const Location& location) {
     options.login.method = UpstreamLogin::Method::kMasterUser;
     options.login.master_user = upstream.master_user;
     options.login.secret = upstream.master_password.Clone();
+  } else if (!identity_.master.empty()) {
+    options.login.method = UpstreamLogin::Method::kMasterUser;
+    options.login.master_user = identity_.master;
+    options.login.secret = std::move(attempt_.secret);
   } else {
     options.login.method = UpstreamLogin::Method::kPassword;
     options.login.secret = std::move(attempt_.secret);
@@ -399,7 +411,7 @@ void Login::OnUpstreamRefusal(UpstreamFailed failed) {
       failed.refusal.kind == LoginRefusal::Kind::kAuthorization;
   if (blames_user && !users_own) {
     if (settings_.upstream.login == UpstreamSettings::Login::kReplay) {
-      settings_.directory->ForgetPassword(attempt_.user);
+      settings_.directory->ForgetPassword(identity_.password_owner());
     }
     failed.refusal = RefusalOf(LoginRefusal::Kind::kContactAdmin);
   }

@@ -11,6 +11,7 @@
 #include "lib/net/network.h"
 #include "lib/protocol/machine.h"
 #include "lib/protocol/proxy_header.h"
+#include "lib/session/login_identity.h"
 #include "lib/session/session_record.h"
 #include "lib/session/session_settings.h"
 #include "lib/session/upstream_session.h"
@@ -107,6 +108,7 @@ class Login : private StreamHandler {
   bool in_handshake_ = false;
   TlsFacts tls_facts_;
   LoginAttempt attempt_;
+  LoginIdentity identity_;  // of the attempt
   absl::Time attempt_began_;
   std::unique_ptr<Operation> deadline_;
   std::unique_ptr<Operation> wait_;  // the one thing that is waited for

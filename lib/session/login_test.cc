@@ -427,6 +427,51 @@ TEST_F(LoginTest, RefusesAForeignAuthorizationIdentityUnasked) {
   EXPECT_EQ(directory_->authentications, 0);
 }
 
+TEST_F(LoginTest, SendsNoNameWithAMasterSeparatorToTheDefaultUpstream) {
+  settings_.authenticate_on_proxy = false;
+  settings_.default_upstream = Endpoint{"10.0.0.1", 7};
+  Begin();
+  Say("LOGIN victim*master secret\n");
+  network_.Advance(settings_.failure_delay);
+  Say("TOKEN victim*master secret\n");
+  network_.Advance(2 * settings_.failure_delay);
+  EXPECT_EQ(client_->Sent(), "HELLO\nNO credentials\nNO credentials\n");
+  EXPECT_TRUE(network_.asked().empty());
+}
+
+TEST_F(LoginTest, GivesTheDefaultUpstreamNormalisedNamesOnly) {
+  settings_.names.default_domain = "example.com";
+  settings_.names.lower_case_local = true;
+  settings_.authenticate_on_proxy = false;
+  settings_.default_upstream = Endpoint{"10.0.0.1", 7};
+  Begin();
+  Say("LOGIN NoBody secret\n");
+  EXPECT_EQ(store().Sent(), "LOGIN nobody@example.com secret\n");
+}
+
+TEST_F(LoginTest, OpensAnothersMailboxWithAMastersPassword) {
+  settings_.masters = {"*", {"alice"}};
+  settings_.default_upstream = Endpoint{"10.0.0.1", 7};
+  Begin();
+  Say("LOGIN bob*alice secret\n");
+  EXPECT_EQ(directory_->authentications, 1);
+  EXPECT_EQ(store().TakeSent(), "MASTER alice bob secret\n");
+  StoreSays("OK\n");
+  ASSERT_TRUE(joined());
+  EXPECT_EQ(record_.user, "bob");
+  EXPECT_EQ(record_.master, "alice");
+}
+
+TEST_F(LoginTest, LetsNobodyBeMasterWithAWrongPassword) {
+  settings_.masters = {"*", {"alice"}};
+  settings_.default_upstream = Endpoint{"10.0.0.1", 7};
+  Begin();
+  Say("LOGIN bob*alice wrong\n");
+  network_.Advance(settings_.failure_delay);
+  EXPECT_EQ(client_->Sent(), "HELLO\nNO credentials\n");
+  EXPECT_TRUE(network_.asked().empty());
+}
+
 TEST_F(LoginTest, SaysGoodByeWhenTheLoginTakesTooLong) {
   Begin();
   network_.Advance(settings_.login_timeout);

@@ -12,6 +12,7 @@ LogRecord ToLogRecord(const SessionRecord& record, std::string_view service,
       .Text("tls", record.tls)
       .Text("mechanism", record.mechanism)
       .Text("user", record.user)
+      .Text("master", record.master)
       .Text("upstream", record.upstream)
       .Text("end", record.end)
       .Text("detail", record.detail)

@@ -17,6 +17,7 @@ struct SessionRecord {
   SocketAddress local;
   std::string mechanism;
   std::string user;      // canonical once the directory has answered
+  std::string master;    // whose password it was, where not the user's
   std::string upstream;  // "host:port"
   std::string tls;       // version, "" in plaintext
   int failed_logins = 0;

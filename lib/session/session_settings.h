@@ -13,6 +13,7 @@
 #include "lib/directory/directory.h"
 #include "lib/net/tls_context.h"
 #include "lib/protocol/machine.h"
+#include "lib/session/login_identity.h"
 
 namespace gatehouse {
 
@@ -79,6 +80,10 @@ struct SessionSettings {
 
   std::shared_ptr<const TlsServerContext> tls_context;  // null: no TLS
   PlaintextLogin plaintext_login = PlaintextLogin::kLoopback;
+
+  // How a client's name is written before anybody is asked for it.
+  LoginNameRules names;
+  MasterLogins masters;
 
   std::shared_ptr<Directory> directory;
   // Whether the directory judges passwords before the upstream hears of them.

@@ -68,6 +68,15 @@ class LdapEndToEndTest(unittest.TestCase):
         self.assertEqual(self.log_in(proxy, HOMELESS), "OK")
         self.assertEqual(self.second.logins, [(HOMELESS, PASSWORD)])
 
+    def test_sends_no_masters_name_to_the_default_upstream(self):
+        self.start_directory()
+        proxy = self.start_proxy(authenticateOnProxy=False, mapping={
+            "userMap": "Map", "mappingHost": HOST, "mappingPort": self.second.port})
+        self.assertIn("[AUTHENTICATIONFAILED]", self.log_in(proxy, f"{ALICE}*{BOB}"))
+        self.assertIn("[AUTHENTICATIONFAILED]", self.log_in(proxy, "victim*master"))
+        self.assertEqual(self.log_in(proxy, NOBODY), "OK")
+        self.assertEqual(self.first.logins + self.second.logins, [(NOBODY, PASSWORD)])
+
     def test_lets_the_store_judge_where_told_so(self):
         self.start_directory()
         proxy = self.start_proxy(authenticateOnProxy=False)
