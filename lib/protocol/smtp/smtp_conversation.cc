@@ -209,6 +209,8 @@ SmtpConversation::Outcome SmtpConversation::OnStartTls(std::string_view) {
   if (!options_.downstream.start_tls_offered) {
     return Bad(502, "5.5.1", "TLS isn't offered here.");
   }
+  // TLS would forget the login (RFC 3207 §4.2), and has nothing left to hide.
+  if (authenticated_) return Bad(503, "5.5.1", "Too late for TLS.");
   Say(220, "2.0.0", "Begin TLS.");
   // What came behind the command may be an attacker's (CVE-2011-0411).
   input_.Clear();
@@ -224,7 +226,6 @@ void SmtpConversation::TlsEstablished(const TlsFacts& facts) {
   helo_.clear();
   esmtp_ = false;
   known_ = {};
-  authenticated_ = false;
   state_ = State::kAwaitCommand;
 }
 

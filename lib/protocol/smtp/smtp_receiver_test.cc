@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "lib/protocol/smtp/ruled_receiver.h"
+#include "lib/testing/chop.h"
 #include "lib/testing/transcript.h"
 
 namespace gatehouse {
@@ -25,6 +26,13 @@ SmtpReceiverOptions SmallLimits() {
 TEST(SmtpReceiverTest, InboundTranscripts) {
   PlayTranscripts(RuledReceiverProtocol(SmallLimits()),
                   "testdata/smtp/inbound");
+}
+
+TEST(SmtpReceiverTest, SubmissionTranscripts) {
+  SmtpReceiverOptions options = SmallLimits();
+  options.auth_required = true;
+  options.prdr_offered = false;
+  PlayTranscripts(RuledReceiverProtocol(options), "testdata/smtp/submission");
 }
 
 // Hears `bytes` and everything that comes of it.
@@ -92,6 +100,39 @@ TEST(SmtpReceiverTest, ShutdownBeforeTheGreetingIsTheGreeting) {
   receiver.Shutdown(DownstreamMachine::ShutdownReason::kTooManyConnections);
   EXPECT_EQ(receiver.TakeOutput(), "421 4.7.0 Too many connections.\r\n");
   EXPECT_TRUE(std::holds_alternative<Closed>(receiver.Next()));
+}
+
+// RFC 4954 §4: what an exchange takes is longer than a command.
+TEST(SmtpReceiverTest, LinesOfAuthHaveALimitOfTheirOwn) {
+  SmtpReceiverOptions options;
+  options.auth_required = true;
+  options.downstream.tls_active = true;
+  for (const size_t piece : {size_t{100000}, size_t{1000}, size_t{1}}) {
+    RuledReceiver receiver(options);
+    Hears(receiver, "EHLO client\r\n");
+    const std::string malformed =
+        "501 5.5.2 Not base64, or not a message of the mechanism.\r\n";
+    const std::string too_long = "500 5.5.6 The line is too long.\r\n";
+    const std::pair<std::string, std::string> kSaid[] = {
+        {"auth PLAIN " + std::string(12288 - 13, 'x') + "\r\n", malformed},
+        {"AUTH PLAIN " + std::string(12288 - 12, 'x') + "\r\n", too_long},
+        {"AUTH PLAIN\r\n", "334 \r\n"},
+        {std::string(12288 - 2, 'x') + "\r\n", malformed},
+        {"AUTH PLAIN\r\n", "334 \r\n"},
+        // The exchange is over, and the tail no answer and no command.
+        {std::string(30000, 'x') + "QUIT\r\n", too_long},
+        {"NOOP\r\n", "250 2.0.0 OK.\r\n"},
+        {"AUTHOR " + std::string(2048, 'x') + "\r\n",
+         "500 5.5.2 The line is too long.\r\n"},
+    };
+    for (const auto& [said, answer] : kSaid) {
+      std::string heard;
+      for (const std::string_view part : ChopEvery(said, piece)) {
+        heard += Hears(receiver, part);
+      }
+      EXPECT_EQ(heard, answer) << said.substr(0, 20);
+    }
+  }
 }
 
 // A client that half-closes behind its last message still hears of it.
