@@ -6,6 +6,7 @@
 #include <functional>
 #include <utility>
 
+#include "lib/protocol/smtp/smtp_protocol.h"
 #include "lib/server/config_files.h"
 #include "lib/server/json_file.h"
 #include "lib/server/json_reader.h"
@@ -46,7 +47,7 @@ class ConfigReader {
     ReadConnectors(root);
     ReadUserMaps(root);
     ReadAuthentication(root);
-    ReadUpstream(root.Object("upstream"));
+    ReadUpstreams(root);
     ReadMapping(root);
     ReadLimits(root.Object("limits"));
     ReadTimes(root);
@@ -88,13 +89,6 @@ class ConfigReader {
     return blocks;
   }
 
-  TlsMode Tls(JsonReader& reader) {
-    return reader.Choice("tls", TlsMode::kNone,
-                         {{"none", TlsMode::kNone},
-                          {"startTls", TlsMode::kStartTls},
-                          {"implicit", TlsMode::kImplicit}});
-  }
-
   void ReadTls(JsonReader& root) {
     JsonReader tls = root.Object("tls");
     for (JsonReader& entry : tls.Objects("certificates")) {
@@ -123,12 +117,16 @@ class ConfigReader {
   void ReadListeners(JsonReader& root) {
     for (JsonReader& entry : root.Objects("listeners")) {
       ListenerConfig listener;
-      listener.tls = Tls(entry);
+      listener.tls = ReadTlsMode(entry);
       const bool implicit = listener.tls == TlsMode::kImplicit;
+      if (is_smtp()) listener.role = ReadMailRole(entry);
       // Port 0 asks the kernel for a free one: the log tells which.
+      const uint16_t plain_port = listener.role == MailRole::kSubmission
+                                      ? kSubmissionPort
+                                      : protocol_.port();
       const uint16_t port = static_cast<uint16_t>(entry.Integer(
-          "port", implicit ? protocol_.implicit_tls_port() : protocol_.port(),
-          0, 65535));
+          "port", implicit ? protocol_.implicit_tls_port() : plain_port, 0,
+          65535));
       listener.address = Address(entry, "address", port);
       listener.proxy_protocol_from = Blocks(entry, "proxyProtocolFrom");
       if (listener.tls != TlsMode::kNone && config_.tls.certificates.empty()) {
@@ -207,7 +205,8 @@ class ConfigReader {
   }
 
   void ReadAuthentication(JsonReader& root) {
-    config_.authenticate_on_proxy = root.Bool("authenticateOnProxy", true);
+    config_.authenticate_on_proxy =
+        root.Bool("authenticateOnProxy", HasLogins());
     config_.userdb_connector_type =
         root.Choice("userdbConnectorType", UserMapConfig::Type::kLocalFile,
                     {{"ldapBind", UserMapConfig::Type::kLdapBind},
@@ -263,78 +262,36 @@ class ConfigReader {
     mapping.Finish();
   }
 
+  // Of everybody but smtprouter.
   void ReadUpstream(JsonReader upstream) {
     UpstreamConfig& config = config_.upstream;
-    config.tls = Tls(upstream);
-    config.port = upstream.Port("port", config.tls == TlsMode::kImplicit
-                                            ? protocol_.implicit_tls_port()
-                                            : protocol_.port());
-    config.ca_file = files_.File(upstream, "caFile");
-    config.verify = upstream.Bool("verify", true);
-    config.connect_timeout = upstream.Duration(
-        "connectTimeout", absl::Seconds(5), absl::Milliseconds(10));
-    config.login_timeout = upstream.Duration("loginTimeout", absl::Seconds(30),
-                                             absl::Milliseconds(10));
-    ReadAllowedHosts(upstream);
-    config.allowed_ports = upstream.Ports("allowedPorts");
-    JsonReader login = upstream.Object("login");
-    using Login = UpstreamSettings::Login;
-    config.login = login.Choice("method", Login::kReplay,
-                                {{"replay", Login::kReplay},
-                                 {"masterUser", Login::kMasterUser},
-                                 {"xclient", Login::kXclient}});
-    if (config.login == Login::kXclient && !protocol_.logs_in_by_name()) {
-      login.Fault("method", "\"xclient\" is for smtp only");
-    }
-    if (config.login != Login::kReplay && !config_.authenticate_on_proxy) {
-      login.Fault("method",
-                  "needs authenticateOnProxy: the upstream never hears the "
-                  "user's password");
-    }
-    const std::string user = login.String("user");
-    const std::string password = files_.Secret(login, "passwordFile");
-    if (config.login == Login::kMasterUser) {
-      if (user.empty()) login.Fault("user", "missing (the master user's name)");
-      if (password.empty() && !login.Has("passwordFile")) {
-        login.Fault("passwordFile", "missing");
-      }
-      config.master_user = user;
-      config.master_password = password;
-    }
-    login.Finish();
-    using Forward = UpstreamSettings::ForwardClient;
-    config.forward_client = upstream.Choice("forwardClient", Forward::kNone,
-                                            {{"none", Forward::kNone},
-                                             {"protocol", Forward::kProtocol},
-                                             {"proxyV2", Forward::kProxyV2}});
-    for (const std::string& text : upstream.Strings("sourceAddresses")) {
-      const auto address = SocketAddress::Parse(text, 0);
-      if (address) {
-        config.source_addresses.push_back(*address);
-      } else {
-        upstream.Fault("sourceAddresses",
-                       "\"" + text + "\" is not an IPv4 or IPv6 address");
-      }
-    }
+    config = ReadConnection(upstream, files_, protocol_.port(),
+                            protocol_.implicit_tls_port());
+    ReadUpstreamRules(upstream, "protocol", config);
+    ReadUpstreamLogin(upstream, files_, protocol_,
+                      config_.authenticate_on_proxy, config);
     upstream.Finish();
   }
 
-  void ReadAllowedHosts(JsonReader& upstream) {
-    for (const std::string& text : upstream.Strings("allowedHosts")) {
-      if (const auto block = Cidr::Parse(text)) {
-        config_.upstream.allowed_blocks.push_back(*block);
-        continue;
-      }
-      std::string_view name = text;
-      if (name.starts_with('.')) name.remove_prefix(1);
-      const auto endpoint = Endpoint::Parse(name);
-      if (endpoint && endpoint->port == 0) {
-        config_.upstream.allowed_names.push_back(text);
-      } else {
-        upstream.Fault("allowedHosts",
-                       "\"" + text + "\" is not a name, \".domain\" or block");
-      }
-    }
+  void ReadUpstreams(JsonReader& root) {
+    if (!is_smtp()) return ReadUpstream(root.Object("upstream"));
+    const SmtpRoles roles{HasRole(MailRole::kInbound),
+                          HasRole(MailRole::kSubmission),
+                          config_.authenticate_on_proxy};
+    config_.smtp = ReadSmtp(root, files_, roles, config_.upstream);
+  }
+
+  bool is_smtp() const { return protocol_.name() == SmtpProtocol().name(); }
+
+  bool HasRole(MailRole role) const {
+    return std::any_of(
+        config_.listeners.begin(), config_.listeners.end(),
+        [&](const ListenerConfig& listener) { return listener.role == role; });
+  }
+
+  // Whether there is anybody who logs in.
+  bool HasLogins() const {
+    return !is_smtp() || HasRole(MailRole::kSubmission);
   }
 
   void ReadNames(JsonReader names) {
@@ -398,6 +355,7 @@ class ConfigReader {
     // A minute more than the RFC's least: a client may use all of that.
     config_.idle_timeout =
         root.Duration("idleTimeout", least_idle + absl::Minutes(1), least_idle);
+    if (config_.smtp) config_.smtp->mail.timeouts.client = config_.idle_timeout;
     config_.drain_timeout = root.Duration("drainTimeout", absl::Seconds(30));
     config_.move_hold = root.Duration("moveHold", absl::Seconds(30));
     config_.capability_interval =
@@ -408,12 +366,25 @@ class ConfigReader {
     config_.capabilities = root.Strings("capabilities");
     config_.token_mechanisms = root.Bool("oauth", false);
     config_.external_mechanism = root.Bool("external", false);
+    if (config_.smtp &&
+        config_.smtp->submission == SmtpConfig::SubmissionMode::kRoute) {
+      constexpr char kNeedsHome[] = "needs /submission/mode \"home\"";
+      if (config_.token_mechanisms) root.Fault("oauth", kNeedsHome);
+      if (config_.external_mechanism) root.Fault("external", kNeedsHome);
+      return;
+    }
     if (!config_.external_mechanism) return;
     if (config_.tls.client_ca_file.empty()) {
       root.Fault("external", "needs /tls/clientCaFile");
     }
-    if (config_.upstream.login == UpstreamSettings::Login::kReplay) {
-      root.Fault("external", "needs /upstream/login with method masterUser");
+    const UpstreamConfig& joined =
+        config_.smtp ? config_.smtp->home : config_.upstream;
+    if (joined.login == UpstreamSettings::Login::kReplay) {
+      root.Fault("external", config_.smtp
+                                 ? "needs /submission/upstream/login with "
+                                   "method masterUser or xclient"
+                                 : "needs /upstream/login with method "
+                                   "masterUser");
     }
   }
 

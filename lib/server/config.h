@@ -16,6 +16,8 @@
 #include "lib/directory/login_name.h"
 #include "lib/net/tls_context.h"
 #include "lib/protocol/machine.h"
+#include "lib/server/smtp_config.h"
+#include "lib/server/upstream_config.h"
 #include "lib/session/login_identity.h"
 #include "lib/session/session_settings.h"
 
@@ -28,6 +30,7 @@ namespace gatehouse {
 struct ListenerConfig {
   SocketAddress address;
   TlsMode tls = TlsMode::kNone;
+  MailRole role = MailRole::kInbound;  // smtp only
   std::vector<Cidr> proxy_protocol_from;
 };
 
@@ -47,24 +50,6 @@ struct UserMapConfig {
   std::string local_file;  // kLocalFile
 };
 
-struct UpstreamConfig {
-  uint16_t port = 0;
-  TlsMode tls = TlsMode::kNone;
-  std::string ca_file;
-  bool verify = true;
-  absl::Duration connect_timeout;
-  absl::Duration login_timeout;
-  std::vector<std::string> allowed_names;
-  std::vector<Cidr> allowed_blocks;
-  std::vector<uint16_t> allowed_ports;
-  UpstreamSettings::Login login = UpstreamSettings::Login::kReplay;
-  std::string master_user;
-  std::string master_password;
-  UpstreamSettings::ForwardClient forward_client =
-      UpstreamSettings::ForwardClient::kNone;
-  std::vector<SocketAddress> source_addresses;
-};
-
 struct Config {
   std::string service;
   std::string host_name;
@@ -82,6 +67,7 @@ struct Config {
   std::string mapping_user_map;
   std::optional<Endpoint> mapping_host;  // with mappingPort
   UpstreamConfig upstream;
+  std::optional<SmtpConfig> smtp;  // where smtp is served
   DownstreamLimits limits;
   int connections_per_address = 0;
   int connections = 0;

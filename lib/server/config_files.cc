@@ -25,6 +25,23 @@ std::string ConfigFiles::File(JsonReader& reader, std::string_view key) const {
   return path;
 }
 
+std::string ConfigFiles::Folder(JsonReader& reader, std::string_view key,
+                                std::string_view otherwise) const {
+  const std::string name = reader.String(key, otherwise);
+  if (name.empty()) {
+    reader.Fault(key, "\"\" is not a folder");
+    return name;
+  }
+  const std::string path = PathTo(name);
+  struct stat status;
+  if (stat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
+    reader.Fault(key, path + ": no such folder");
+  } else if (access(path.c_str(), W_OK | X_OK) != 0) {
+    reader.Fault(key, path + ": not writable");
+  }
+  return path;
+}
+
 std::string ConfigFiles::Secret(JsonReader& reader,
                                 std::string_view key) const {
   const std::string path = File(reader, key);

@@ -20,6 +20,11 @@ class ConfigFiles {
   // exist or can't be read is a fault.
   std::string File(JsonReader& reader, std::string_view key) const;
 
+  // The path of the folder at `key`; one that files can't be made in is a
+  // fault.
+  std::string Folder(JsonReader& reader, std::string_view key,
+                     std::string_view otherwise) const;
+
   // The first line of the file at `key`. Warns where others can read it.
   std::string Secret(JsonReader& reader, std::string_view key) const;
 
