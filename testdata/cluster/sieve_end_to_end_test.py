@@ -117,21 +117,29 @@ class SieveEndToEndTest(unittest.TestCase):
         self.assertRegex(self.client(proxy).authenticate(BOB, PASSWORD), "^OK")
         self.cluster.stores[1].await_log(f"Login: user=<{BOB}>.*, TLS,")
 
+    def run_sieve_connect(self, port, *arguments):
+        with tempfile.TemporaryFile() as password:
+            password.write(PASSWORD.encode())
+            password.seek(0)
+            return subprocess.run(
+                ["sieve-connect", "--server", "localhost", "--4", "--port", str(port), "--user", ALICE,
+                 "--tlscafile", self.cluster.certificates.ca, "--passwordfd", str(password.fileno()), *arguments],
+                pass_fds=[password.fileno()], capture_output=True, text=True, timeout=60)
+
     def test_serves_sieve_connect(self):
+        """By STARTTLS and without; it can't begin with TLS."""
+        plaintext = self.cluster.start_proxy(
+            "sieveproxy", self.settings, [{"address": HOST, "port": free_port(), "tls": "none"}], label="sieve-plain")
         with tempfile.NamedTemporaryFile("w", suffix=".sieve", dir=self.cluster.folder) as script:
             script.write('require "fileinto"; fileinto "x";\n')
             script.flush()
-            for action in (["--localsieve", script.name, "--remotesieve", "rule", "--upload"], ["--list"]):
-                with tempfile.TemporaryFile() as password:
-                    password.write(PASSWORD.encode())
-                    password.seek(0)
-                    done = subprocess.run(
-                        ["sieve-connect", "--server", "localhost", "--4", "--port", str(self.proxy.port),
-                         "--user", ALICE, "--tlscafile", self.cluster.certificates.ca,
-                         "--passwordfd", str(password.fileno()), *action],
-                        pass_fds=[password.fileno()], capture_output=True, text=True, timeout=30)
-                self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("rule", done.stdout)
+            for port, channel in ((self.proxy.port, "--noclearchan"), (plaintext.port, "--clearchan")):
+                name = channel.strip("-")
+                with self.subTest(name):
+                    for action in (["--localsieve", script.name, "--remotesieve", name, "--upload"], ["--list"]):
+                        done = self.run_sieve_connect(port, channel, *action)
+                        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                    self.assertIn(name, done.stdout)
 
     def test_refuses_wrong_passwords_and_unknown_users_alike(self):
         answers = {self.client().authenticate(user, password) for user, password in
