@@ -66,6 +66,8 @@ class LdapLane {
   // Opens a connection though nothing waits.
   void OpenOne();
   bool opening() const { return !openings_.empty(); }
+  // What waits for a connection or for its answer.
+  size_t outstanding() const { return waiting_.size() + sent_.size(); }
 
   // Takes one request out, sent or not; no answer comes. The connection of a
   // bind goes with it, since a bind can't be abandoned.

@@ -12,11 +12,18 @@
 
 namespace gatehouse {
 
+// Which of several replicas that are well gets a request.
+enum class ReplicaPolicy {
+  kPreferred,         // the first of the list
+  kLeastOutstanding,  // the one that owes fewest answers to this worker
+};
+
 // One LDAP connector: where the directory is, who asks, and how its entries are
 // read. Filled once, then shared by the workers, who only read it.
 struct LdapOptions {
   // Replicas of one directory, the preferred first: ldap:// ldaps:// ldapi://.
   std::vector<std::string> urls;
+  ReplicaPolicy replica_policy = ReplicaPolicy::kPreferred;
   // StartTLS on ldap:// URLs. Certificates are always verified, against
   // `ca_file`, or the system's authorities where that is empty.
   bool start_tls = false;
@@ -55,6 +62,10 @@ struct LdapOptions {
   // The longest wait for one answer of one replica. One that keeps silent so
   // long is left, and what was searched there is searched elsewhere once.
   absl::Duration timeout = absl::Seconds(3);
+  // Whether a bind whose replica was lost before its answer is sent elsewhere
+  // once, as a search is. The lost one may have counted a wrong password, so
+  // it is for directories that lock nobody out. Without it such a login fails.
+  bool retry_binds = false;
   // Of each worker and replica. Searches share connections; a bind has one for
   // itself, and waits for at most `timeout` until one is free.
   size_t max_search_connections = 2;

@@ -82,10 +82,21 @@ void LdapPool::Dispatch(const LdapRequestPtr& request, LdapReplica* replica) {
 }
 
 LdapReplica* LdapPool::Choose(const LdapReplica* other_than) {
+  const bool first_is_best =
+      options_->replica_policy == ReplicaPolicy::kPreferred;
+  LdapReplica* best = nullptr;
   for (const auto& replica : replicas_) {
-    if (!replica->down() && replica.get() != other_than) return replica.get();
+    if (replica->down() || replica.get() == other_than) continue;
+    if (first_is_best) return replica.get();
+    if (best == nullptr || replica->outstanding() < best->outstanding()) {
+      best = replica.get();
+    }
   }
-  return nullptr;
+  return best;
+}
+
+bool LdapPool::MayHaveCounted(const LdapRequest& request) const {
+  return request.is_bind() && request.sends > 0 && !options_->retry_binds;
 }
 
 Failure LdapPool::AllDown() const {
@@ -113,8 +124,8 @@ void LdapPool::OnReply(const LdapRequestPtr& request, LdapReply reply) {
 }
 
 void LdapPool::Retry(const LdapRequestPtr& request, const Failure& failure) {
-  const bool judged = request->is_bind() && request->sends > 0 &&
-                      failure.retry != Failure::Retry::kSafe;
+  const bool judged =
+      MayHaveCounted(*request) && failure.retry != Failure::Retry::kSafe;
   if (judged || request->sends >= kMaxSends) return Finish(request, failure);
   Dispatch(request, Choose());
 }
@@ -141,7 +152,7 @@ void LdapPool::OnTimeout(const LdapRequestPtr& request) {
   const Failure failure =
       Trouble(Failure::Kind::kTimeout, "the LDAP server keeps silent");
   if (!alone) replica->GoDown(failure);
-  if (was_sent && request->is_bind()) return Finish(request, failure);
+  if (was_sent && MayHaveCounted(*request)) return Finish(request, failure);
   RetryElsewhere(request, failure);
 }
 

@@ -17,12 +17,13 @@ namespace gatehouse {
 // a deadline. One per worker: a request needs no lock and no hop between
 // threads, and slapd has plenty of connections to give.
 //
-// Requests go to the first replica of the list that is well. One that can't be
-// reached, or keeps silent for `timeout` to everybody, is down: its searches
-// are sent elsewhere, once, and it is tried by a bind of the administrator with
-// growing pauses until it answers; then requests go to it again. A bind that
-// was sent isn't sent twice, for the server may have counted a wrong password;
-// one answered with busy or unavailable was not judged, and is sent elsewhere.
+// Requests go to a replica that is well, by options' replica_policy. One that
+// can't be reached, or keeps silent for `timeout` to everybody, is down: its
+// searches are sent elsewhere, once, and it is tried by a bind of the
+// administrator with growing pauses until it answers; then requests go to it
+// again. A bind that was sent isn't sent twice, for the server may have counted
+// a wrong password, unless retry_binds allows it; one answered with busy or
+// unavailable was not judged, and is sent elsewhere.
 //
 // Must not be destroyed from a callback of its own.
 class LdapPool : private LdapReplica::Owner {
@@ -40,8 +41,11 @@ class LdapPool : private LdapReplica::Owner {
 
   std::unique_ptr<Operation> Start(LdapRequestPtr request);
   void Dispatch(const LdapRequestPtr& request, LdapReplica* replica);
-  // The first one that is well, but for `other_than`; null: none.
+  // One that is well, but for `other_than`; null: none.
   LdapReplica* Choose(const LdapReplica* other_than = nullptr);
+  // Whether the request, whose connection was lost or silent, must not be sent
+  // again for what the server may have counted.
+  bool MayHaveCounted(const LdapRequest& request) const;
   Failure AllDown() const;
   void OnReply(const LdapRequestPtr& request, LdapReply reply) override;
   void Retry(const LdapRequestPtr& request, const Failure& failure) override;

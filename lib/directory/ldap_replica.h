@@ -1,6 +1,7 @@
 #ifndef GATEHOUSE_LIB_DIRECTORY_LDAP_REPLICA_H_
 #define GATEHOUSE_LIB_DIRECTORY_LDAP_REPLICA_H_
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -35,6 +36,11 @@ class LdapReplica : private LdapLane::Owner {
   bool IsQueued(const LdapRequestPtr& request);
   // Whether others got answers while this request got none.
   bool AnsweredSince(absl::Time time) const { return last_answer_ > time; }
+
+  // What it was asked and hasn't answered.
+  size_t outstanding() const {
+    return searches_.outstanding() + binds_.outstanding();
+  }
 
   bool down() const { return down_; }
   // Why it is down.

@@ -105,6 +105,11 @@ void ReadLdapConnector(JsonReader& entry, const ConfigFiles& files,
                        LdapOptions& options, DirectoryCacheOptions& cache) {
   const size_t faults_before = entry.fault_count();
   ReadUrls(entry, options);
+  options.replica_policy =
+      entry.Choice("replicaPolicy", ReplicaPolicy::kPreferred,
+                   {{"preferred", ReplicaPolicy::kPreferred},
+                    {"leastOutstanding", ReplicaPolicy::kLeastOutstanding}});
+  options.retry_binds = entry.Bool("retryBinds", false);
   options.start_tls = entry.Bool("startTls", false);
   options.ca_file = files.File(entry, "caFile");
   ReadAdministrator(entry, files, options);

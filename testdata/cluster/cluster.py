@@ -327,7 +327,7 @@ class Cluster:
             server.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _start(self, server):
+    def start_server(self, server):
         self.servers.append(server)
         return server.start()
 
@@ -342,7 +342,7 @@ class Cluster:
             host = hosts[number - 1] if hosts else HOST
             certificate, key = self.certificates.make(f"store{number}", f"IP:{host},DNS:localhost")
             ports = shared or {name: free_port() for name in STORE_PORTS}
-            self.stores.append(self._start(
+            self.stores.append(self.start_server(
                 Store(self.folder / f"store{number}", users, certificate, key, host, ports,
                       extra[number - 1] if extra else "")))
         return self.stores
@@ -354,7 +354,7 @@ class Cluster:
         (folder / "data").mkdir(parents=True)
         config = folder / "slapd.conf"
         config.write_text(SLAPD.format(folder=folder, admin_dn=ADMIN_DN, admin_password=ADMIN_PASSWORD))
-        self.slapd = self._start(Server(
+        self.slapd = self.start_server(Server(
             "slapd", ["slapd", "-d", "none", "-f", config, "-h", f"ldap://{HOST}:{self.ldap_port}"],
             folder / "slapd.log", [self.ldap_port]))
         self.ldif("dn: dc=example,dc=com\nobjectClass: dcObject\nobjectClass: organization\n"
@@ -412,4 +412,4 @@ class Cluster:
         file = self.folder / f"{label or name}.json"
         file.write_text(json.dumps(config, indent=2))
         file.chmod(0o600)
-        return self._start(Proxy(name, self.shells / name, file, listeners))
+        return self.start_server(Proxy(name, self.shells / name, file, listeners))

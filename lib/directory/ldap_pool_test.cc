@@ -1,0 +1,187 @@
+// Against two real slapd: which of them is asked, and what is asked again.
+
+#include "lib/directory/ldap_pool.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "lib/net/loop_test_kit.h"
+#include "lib/testing/real_slapd.h"
+
+namespace gatehouse {
+namespace {
+
+constexpr char kAliceDn[] = "uid=alice,ou=people,dc=example,dc=com";
+
+RealSlapd::Options Alice() {
+  RealSlapd::Options options;
+  options.ldif = MailEntry("alice", "alice@example.com", "secret", "");
+  return options;
+}
+
+class LdapPoolTest : public LoopTest {
+ protected:
+  LdapPoolTest() {
+    options_->urls = {first_.url(), second_.url()};
+    options_->admin_dn = RealSlapd::kAdminDn;
+    options_->admin_password = Secret(RealSlapd::kAdminPassword);
+    options_->timeout = absl::Milliseconds(700);
+  }
+
+  LdapPool& pool() {
+    if (pool_ == nullptr) {
+      pool_ = std::make_unique<LdapPool>(*network_, options_);
+    }
+    return *pool_;
+  }
+
+  std::unique_ptr<Operation> BeginSearch(std::optional<LdapReply>& reply) {
+    return pool().Search({"dc=example,dc=com", "(uid=alice)", {"uid"}},
+                         [&reply](LdapReply got) { reply = std::move(got); });
+  }
+  std::unique_ptr<Operation> BeginBind(std::string_view password,
+                                       std::optional<LdapReply>& reply) {
+    return pool().Bind(kAliceDn, Secret(password),
+                       [&reply](LdapReply got) { reply = std::move(got); });
+  }
+
+  bool Search() {
+    std::optional<LdapReply> reply;
+    const auto operation = BeginSearch(reply);
+    EXPECT_TRUE(RunUntil([&] { return reply.has_value(); }));
+    return reply && std::holds_alternative<LdapFound>(*reply);
+  }
+  // Right or wrong; nothing: a Failure.
+  std::optional<LdapVerdict> Bind(std::string_view password) {
+    std::optional<LdapReply> reply;
+    const auto operation = BeginBind(password, reply);
+    EXPECT_TRUE(RunUntil([&] { return reply.has_value(); }));
+    const auto* verdict = std::get_if<LdapVerdict>(&*reply);
+    return verdict == nullptr ? std::nullopt : std::optional(*verdict);
+  }
+
+  static int Count(const RealSlapd& slapd, std::string_view text) {
+    const std::string log = slapd.Log();
+    int count = 0;
+    for (size_t at = log.find(text); at != std::string::npos;
+         at = log.find(text, at + 1)) {
+      ++count;
+    }
+    return count;
+  }
+  static int Searches(const RealSlapd& slapd) {
+    return Count(slapd, "filter=\"(uid=alice)\"");
+  }
+  static int Binds(const RealSlapd& slapd) {
+    return Count(slapd,
+                 "BIND dn=\"uid=alice,ou=people,dc=example,dc=com\" method");
+  }
+
+  RealSlapd first_{Alice()};
+  RealSlapd second_{Alice()};
+  std::shared_ptr<LdapOptions> options_ = std::make_shared<LdapOptions>();
+  std::unique_ptr<LdapPool> pool_;
+};
+
+TEST_F(LdapPoolTest, PrefersTheFirstReplicaAndGoesBackToIt) {
+  EXPECT_TRUE(Search());
+  EXPECT_EQ(Searches(first_), 1);
+  first_.Kill();
+  EXPECT_TRUE(Search());
+  EXPECT_EQ(Bind("secret"), LdapVerdict::kRight);
+  EXPECT_EQ(Searches(second_), 1);
+  EXPECT_EQ(Binds(second_), 1);
+  first_.Start();
+  for (int i = 0; i < 200 && Searches(first_) == 1; ++i) {
+    RunFor(absl::Milliseconds(50));
+    EXPECT_TRUE(Search());
+  }
+  EXPECT_EQ(Searches(first_), 2);
+  const int second_before = Searches(second_);
+  EXPECT_TRUE(Search());
+  EXPECT_EQ(Searches(second_), second_before);
+}
+
+TEST_F(LdapPoolTest, AsksASearchElsewhereOnceWhereAReplicaKeepsSilent) {
+  EXPECT_TRUE(Search());
+  first_.Pause();
+  const absl::Time began = network_->Now();
+  EXPECT_TRUE(Search());
+  EXPECT_GE(network_->Now() - began, options_->timeout);
+  EXPECT_LT(network_->Now() - began, 2 * options_->timeout);
+  EXPECT_EQ(Searches(second_), 1);
+  // It is known to be down now: nobody waits for it again.
+  const absl::Time after = network_->Now();
+  EXPECT_TRUE(Search());
+  EXPECT_LT(network_->Now() - after, options_->timeout);
+
+  second_.Pause();
+  EXPECT_FALSE(Search());
+  second_.Continue();
+  first_.Continue();
+}
+
+TEST_F(LdapPoolTest, SendsABindThatMayHaveCountedOnlyOnce) {
+  EXPECT_EQ(Bind("secret"), LdapVerdict::kRight);
+  first_.Pause();
+  EXPECT_EQ(Bind("secret"), std::nullopt);
+  EXPECT_EQ(Binds(second_), 0);
+  // The next one finds the silent replica left.
+  EXPECT_EQ(Bind("secret"), LdapVerdict::kRight);
+  EXPECT_EQ(Binds(second_), 1);
+  first_.Continue();
+}
+
+TEST_F(LdapPoolTest, SendsALostBindElsewhereWhereThatIsAllowed) {
+  options_->retry_binds = true;
+  EXPECT_EQ(Bind("secret"), LdapVerdict::kRight);
+  first_.Pause();
+  EXPECT_EQ(Bind("wrong"), LdapVerdict::kWrong);
+  EXPECT_EQ(Binds(second_), 1);
+  first_.Continue();
+}
+
+TEST_F(LdapPoolTest, SendsABindElsewhereThatWasNeverSent) {
+  first_.Kill();
+  EXPECT_EQ(Bind("secret"), LdapVerdict::kRight);
+  EXPECT_EQ(Binds(second_), 1);
+}
+
+TEST_F(LdapPoolTest, SharesTheLoadByWhatEachReplicaOwes) {
+  options_->replica_policy = ReplicaPolicy::kLeastOutstanding;
+  constexpr int kSearches = 20;
+  std::vector<std::optional<LdapReply>> replies(kSearches);
+  std::vector<std::unique_ptr<Operation>> operations;
+  for (auto& reply : replies) operations.push_back(BeginSearch(reply));
+  ASSERT_TRUE(RunUntil([&] {
+    return std::all_of(replies.begin(), replies.end(),
+                       [](const auto& reply) { return reply.has_value(); });
+  }));
+  EXPECT_EQ(Searches(first_), kSearches / 2);
+  EXPECT_EQ(Searches(second_), kSearches / 2);
+}
+
+TEST_F(LdapPoolTest, TriesALostReplicaWithGrowingPauses) {
+  first_.Kill();
+  second_.Kill();
+  int probes = 0;
+  auto listener =
+      network_->Listen(Loopback(), {}, [&](std::unique_ptr<Stream>) {
+        ++probes;  // and is closed at once
+      });
+  ASSERT_TRUE(listener.ok()) << listener.status();
+  options_->urls = {"ldap://" + (*listener)->local().ToString()};
+  EXPECT_FALSE(Search());
+  RunFor(absl::Seconds(3));
+  // At first, and 0.25, 0.75 and 1.75 s later.
+  EXPECT_GE(probes, 2);
+  EXPECT_LE(probes, 4);
+}
+
+}  // namespace
+}  // namespace gatehouse

@@ -1,0 +1,63 @@
+"""Two real slapd in mirror mode (multi-provider replication), one of them preferred."""
+import subprocess
+import time
+
+from testdata.cluster.cluster import ADMIN_DN, ADMIN_PASSWORD, HOST, SLAPD, START_SECONDS, Server, free_port
+
+GLOBAL = """
+serverID {number}
+moduleload syncprov
+"""
+
+DATABASE = """
+index entryCSN,entryUUID eq
+syncrepl rid=00{number} provider=ldap://{host}:{other_port} type=refreshAndPersist retry="1 +"
+  searchbase=dc=example,dc=com bindmethod=simple binddn={admin_dn} credentials={admin_password}
+multiprovider on
+overlay syncprov
+"""
+
+
+class Mirror:
+    """`first` and `second` are running servers; `cluster.ldif()` writes to the first."""
+
+    def __init__(self, cluster):
+        self.ports = [cluster.ldap_port, free_port()]
+        self.first, self.second = (self._start(cluster, number) for number in (1, 2))
+        cluster.ldif("dn: dc=example,dc=com\nobjectClass: dcObject\nobjectClass: organization\n"
+                     "o: example\ndc: example\n")
+
+    def _start(self, cluster, number):
+        folder = cluster.folder / f"slapd{number}"
+        (folder / "data").mkdir(parents=True)
+        names = {"folder": folder, "host": HOST, "number": number, "other_port": self.ports[2 - number],
+                 "admin_dn": ADMIN_DN, "admin_password": ADMIN_PASSWORD}
+        config = folder / "slapd.conf"
+        database = SLAPD.index("database mdb")
+        config.write_text((SLAPD[:database] + GLOBAL + SLAPD[database:] + DATABASE).format(**names))
+        port = self.ports[number - 1]
+        return cluster.start_server(Server(
+            f"slapd{number}", ["slapd", "-d", "stats", "-f", config, "-h", f"ldap://{HOST}:{port}"],
+            folder / "slapd.log", [port]))
+
+    @property
+    def urls(self):
+        return [f"ldap://{HOST}:{port}" for port in self.ports]
+
+    def await_copy(self, uid):
+        """Until the second has the entry."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            found = subprocess.run(
+                ["ldapsearch", "-x", "-LLL", "-H", self.urls[1], "-D", ADMIN_DN, "-w", ADMIN_PASSWORD,
+                 "-b", "dc=example,dc=com", f"(uid={uid})", "dn"], capture_output=True, text=True)
+            if f"uid={uid}," in found.stdout:
+                return
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not copied: {uid}\n{found.stderr}\n{self.second.text()[-2000:]}")
+            time.sleep(0.1)
+
+    @staticmethod
+    def lookups(server):
+        """How many searches for an address it has been asked."""
+        return server.text().count("(mailLocalAddress=")
