@@ -223,6 +223,8 @@ void SmtpConversation::TlsEstablished(const TlsFacts& facts) {
   GATEHOUSE_CHECK(state_ == State::kAwaitTls, "TLS wasn't asked for");
   options_.downstream.tls_active = true;
   options_.downstream.tls = facts;
+  // Also what came behind the command in a segment of its own.
+  input_.Clear();
   helo_.clear();
   esmtp_ = false;
   known_ = {};

@@ -13,6 +13,8 @@
 namespace gatehouse {
 namespace {
 
+using namespace std::string_literals;
+
 // Limits small enough to be met in a few lines.
 SmtpReceiverOptions SmallLimits() {
   SmtpReceiverOptions options;
@@ -68,6 +70,60 @@ TEST(SmtpReceiverTest, LineBeyondItsLimitMustEndWellAllTheSame) {
             "500 5.5.2 The line is too long.\r\n");
   EXPECT_EQ(Hears(receiver, "\nQUIT\r\n"),
             "521 5.5.2 Lines end in CRLF and hold no CR, LF or NUL.\r\n");
+}
+
+// Each of these ended a message somewhere (CVE-2023-51764, -51765, -51766);
+// what stands behind it is another envelope.
+TEST(SmtpReceiverTest, NothingButCrlfDotCrlfEndsAMessage) {
+  const std::string kEnds[] = {"\n.\n",        "\r.\r",         "\r.\n",
+                               "\n.\r",        "\n.\r\n",       "\r\n.\n",
+                               "\r.\r\n",      "\r\n.\r",       "\r\n\0.\r\n"s,
+                               "\r\n.\0\r\n"s, "\r\r\n.\r\r\n", "\r\r\n.\r\n",
+                               "\r\n.\r\r\n"};
+  const std::string envelope = "MAIL FROM:<a@x>\r\nRCPT TO:<b@y>\r\nDATA\r\n";
+  for (const std::string& end : kEnds) {
+    for (const size_t piece : {size_t{1}, size_t{3}, size_t{1000}}) {
+      RuledReceiver receiver({});
+      std::string heard = Hears(receiver, "EHLO client\r\n" + envelope);
+      for (const std::string_view part :
+           ChopEvery("a" + end + envelope + "smuggled\r\n.\r\n", piece)) {
+        heard += Hears(receiver, part);
+      }
+      EXPECT_TRUE(receiver.messages().empty()) << testing::PrintToString(end);
+      EXPECT_TRUE(heard.ends_with(
+          "354 Go ahead.\r\n"
+          "521 5.5.2 Lines end in CRLF and hold no CR, LF or NUL.\r\n"))
+          << testing::PrintToString(end);
+    }
+  }
+}
+
+// Whoever sits between the two may add to what was said in the clear, also in
+// a segment of its own (CVE-2011-0411).
+TEST(SmtpReceiverTest, NothingSaidInTheClearIsHeardUnderTls) {
+  SmtpReceiverOptions options;
+  options.downstream.start_tls_offered = true;
+  options.auth_required = true;
+  SmtpReceiver receiver(options);
+  receiver.Feed("EHLO client\r\nSTARTTLS\r\nEHLO mallory\r\nAUTH ");
+  EXPECT_TRUE(std::holds_alternative<StartTls>(receiver.Next()));
+  receiver.TakeOutput();
+  receiver.Feed("PLAIN\r\n");
+  EXPECT_TRUE(std::holds_alternative<Paused>(receiver.Next()));
+  receiver.TlsEstablished({});
+  EXPECT_TRUE(std::holds_alternative<NeedData>(receiver.Next()));
+  EXPECT_EQ(receiver.TakeOutput(), "");
+  EXPECT_EQ(receiver.helo(), "");
+}
+
+// A client that never reads makes us hold no more than it may send at once.
+TEST(SmtpReceiverTest, RepliesToAFloodAreBounded) {
+  RuledReceiver receiver({});
+  std::string flood;
+  for (int i = 0; i < 10000; ++i) flood += "EHLO c\r\n";
+  const std::string heard = Hears(receiver, flood);
+  EXPECT_TRUE(heard.ends_with("421 4.7.0 Too many commands without mail.\r\n"));
+  EXPECT_LT(heard.size(), 64u << 10);
 }
 
 TEST(SmtpReceiverTest, WantsNoInputWhileItHoldsItsLimit) {
