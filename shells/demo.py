@@ -18,6 +18,7 @@ import tempfile
 import time
 
 from testdata.cluster.cluster import HOST, PASSWORD, Cluster, free_port
+from testdata.cluster.sasl_clients import SieveClient
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 STORE_HOSTS = ("127.0.0.2", "127.0.0.3")
@@ -41,6 +42,7 @@ def check(condition, what):
 class Demo:
     def __init__(self, cluster, ports):
         self.cluster, self.ports = cluster, ports
+        self.proxies = {}
         self.seen = collections.Counter()  # logins, by protocol and user
         self.trust = ssl.create_default_context(cafile=cluster.certificates.ca)
 
@@ -52,8 +54,9 @@ class Demo:
         for name, ports in self.ports.items():
             listeners = [{"address": HOST, "port": port, "tls": tls}
                          for port, tls in zip(ports, ("startTls", "implicit"))]
-            self.cluster.start_proxy(name, {
+            self.proxies[name] = self.cluster.start_proxy(name, {
                 **self.cluster.ldap_settings(),
+                "capabilityInterval": "1s",  # so that the walk needn't wait
                 "upstream": {"port": getattr(stores[0], STORE_PORT[name]), "tls": "startTls",
                              "caFile": str(self.cluster.certificates.ca)},
             }, listeners)
@@ -186,6 +189,30 @@ class Demo:
             return str(refused).strip("b'")
         raise StepFailed("a wrong password was accepted")
 
+    def learned(self, name, word):
+        """What the proxy found that every store it met offers: nobody has configured it."""
+        deadline = time.monotonic() + SECONDS
+        while not (records := self.proxies[name].records("capabilities_learned")):
+            check(time.monotonic() < deadline, f"{name} has asked no store")
+            time.sleep(0.1)
+        check(word in records[-1]["capabilities"].split(), str(records[-1]))
+
+    def pop3_learned(self):
+        self.learned("pop3proxy", "UIDL")
+        client = poplib.POP3(HOST, self.ports["pop3proxy"][0], SECONDS)
+        announced = client.capa()
+        client.quit()
+        check({"UIDL", "STLS"} <= announced.keys(), str(announced))
+        return "CAPA: " + ", ".join(" ".join([name, *words]) for name, words in announced.items())
+
+    def sieve_learned(self):
+        self.learned("sieveproxy", "SIEVE")
+        client = SieveClient(self.ports["sieveproxy"][0])
+        extensions = client.capabilities()["SIEVE"]
+        client.close()
+        check("fileinto" in extensions.split(), extensions)
+        return f"SIEVE: {extensions}"
+
     def sieve_upload(self):
         script = self.cluster.folder / "reports.sieve"
         script.write_text(SCRIPT)
@@ -212,8 +239,10 @@ class Demo:
         ("IMAP  store 2 is back", imap_store_back),
         ("POP3  STLS", pop3_start_tls),
         ("POP3  TLS from the first byte", pop3_implicit_tls),
+        ("POP3  learned from the stores", pop3_learned),
         ("POP3  refused", pop3_refusal),
         ("SIEVE sieve-connect uploads", sieve_upload),
+        ("SIEVE learned from the store", sieve_learned),
         ("SIEVE refused", sieve_refusal),
     )
 
