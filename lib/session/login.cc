@@ -299,25 +299,14 @@ void Login::AwaitMove() {
 
 void Login::OpenUpstream(const Location& location) {
   if (location.moving) return AwaitMove();
-  UpstreamTarget target;
-  target.tls = settings_.upstream.tls;
-  if (location.host) {
-    target.endpoint = *location.host;
-    if (location.implicit_tls) {
-      target.tls = *location.implicit_tls ? TlsMode::kImplicit : TlsMode::kNone;
-    }
-  } else if (settings_.default_upstream) {
-    target.endpoint = *settings_.default_upstream;
-  } else {
-    return OnDenied(Denial::kNotFound);
-  }
-  if (target.endpoint.port == 0) target.endpoint.port = settings_.upstream.port;
-  record_.upstream = target.endpoint.ToString();
-  wait_ = OpenUpstreamSession(network_, *settings_.protocol, settings_.upstream,
-                              target, OptionsFor(location),
-                              [this, target](UpstreamOutcome outcome) {
-                                OnUpstream(target, std::move(outcome));
-                              });
+  const auto target = TargetOf(settings_, location);
+  if (!target) return OnDenied(Denial::kNotFound);
+  record_.upstream = target->endpoint.ToString();
+  wait_ = OpenUpstreamSession(
+      network_, *settings_.protocol, settings_.upstream, *target,
+      OptionsFor(location), [this, target](UpstreamOutcome outcome) {
+        OnUpstream(*target, std::move(outcome));
+      });
 }
 
 UpstreamOptions Login::OptionsFor(const Location& location) {

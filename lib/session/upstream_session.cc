@@ -185,6 +185,24 @@ class UpstreamOpening : public Operation, private StreamHandler {
 
 }  // namespace
 
+std::optional<UpstreamTarget> TargetOf(const SessionSettings& settings,
+                                       const Location& location) {
+  UpstreamTarget target;
+  target.tls = settings.upstream.tls;
+  if (location.host) {
+    target.endpoint = *location.host;
+    if (location.implicit_tls) {
+      target.tls = *location.implicit_tls ? TlsMode::kImplicit : TlsMode::kNone;
+    }
+  } else if (settings.default_upstream) {
+    target.endpoint = *settings.default_upstream;
+  } else {
+    return std::nullopt;
+  }
+  if (target.endpoint.port == 0) target.endpoint.port = settings.upstream.port;
+  return target;
+}
+
 std::unique_ptr<Operation> OpenUpstreamSession(
     Network& network, const Protocol& protocol,
     const UpstreamSettings& settings, const UpstreamTarget& target,

@@ -2,11 +2,13 @@
 #define GATEHOUSE_LIB_SESSION_UPSTREAM_SESSION_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/time/time.h"
+#include "lib/directory/directory.h"
 #include "lib/net/network.h"
 #include "lib/protocol/machine.h"
 #include "lib/session/session_settings.h"
@@ -18,6 +20,12 @@ struct UpstreamTarget {
   Endpoint endpoint;  // port set
   TlsMode tls = TlsMode::kNone;
 };
+
+// The store of `location`, with the settings' port and TLS where it doesn't say
+// its own: the default upstream where it names no host; nothing where there is
+// none either.
+std::optional<UpstreamTarget> TargetOf(const SessionSettings& settings,
+                                       const Location& location);
 
 // A store that has let us in.
 struct UpstreamSession {

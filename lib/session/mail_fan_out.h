@@ -1,0 +1,159 @@
+#ifndef GATEHOUSE_LIB_SESSION_MAIL_FAN_OUT_H_
+#define GATEHOUSE_LIB_SESSION_MAIL_FAN_OUT_H_
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/failure.h"
+#include "lib/net/network.h"
+#include "lib/protocol/smtp/smtp_envelope.h"
+#include "lib/protocol/smtp/smtp_reply.h"
+#include "lib/session/mail_hand_over.h"
+#include "lib/session/mail_leg.h"
+#include "lib/session/mail_route.h"
+#include "lib/session/message_spool.h"
+
+namespace gatehouse {
+
+// One message on its way to all hosts of its recipients.
+//
+// Each recipient is asked of its own host at once. The message goes to all
+// hosts at the pace of the slowest and is held before the final dot until all
+// have taken it; then they commit it one after another. A unit of acceptance is
+// an SMTP host, or a single recipient of an LMTP host. While no unit has
+// accepted, a failure of any gives the whole message up, and the client hears
+// of that failure: nothing was delivered. Once one has accepted, what the
+// others leave over goes to the fallback relay, which had accepted the same
+// recipients before the first commit. The client hears 250 only when each
+// recipient is in somebody's hands, else 451.
+//
+// Several units need a fallback relay, and a spool from which it gets the
+// message; without one (or where it refuses, or is down) a recipient that would
+// be a second unit hears 452 4.5.3. A client that said PRDR needs neither: it
+// hears each recipient's own outcome.
+//
+// A recipient may get a message twice only if the client must be told 451, or
+// is told nothing, after somebody has accepted:
+//   1. one unit has accepted, another has not, and the fallback relay fails
+//      behind its own acceptance of the recipients: a second fault;
+//   2. an upstream accepts, but its answer is lost (RFC 1047): its recipients
+//      are then for the fallback relay or for the client to send again;
+//   3. the same between the client and us.
+class MailFanOut : private MailLeg::Observer {
+ public:
+  struct Recipient {
+    SmtpRcpt original;     // as the client named it
+    std::string upstream;  // "host:port"
+    std::optional<SmtpReply> outcome;
+    bool relayed = false;  // in the fallback relay's hands
+
+    const MailLeg* leg = nullptr;
+    size_t index = 0;  // in the leg
+    bool vetted = false;
+  };
+
+  // All calls come from the loop, never from inside a call to the fan-out, and
+  // may destroy it.
+  class Owner {
+   public:
+    virtual void OnRecipient(const SmtpReply& reply) = 0;
+    // Nothing: Body() may be called. Else the message can't be taken.
+    virtual void OnBody(const std::optional<SmtpReply>& refusal) = 0;
+    // room() may have become true.
+    virtual void OnRoom() = 0;
+    // Over. recipients() have their outcomes where it came so far.
+    virtual void OnDone(const SmtpReply& reply) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  MailFanOut(const MailContext& context, const SmtpMail& mail, Owner& owner);
+  ~MailFanOut();
+
+  void AddRecipient(MailRoute route, const SmtpRcpt& original);
+  void BeginBody();
+  void Body(std::string_view octets);
+  // False while too much of the message waits for an upstream or the disk.
+  bool room() const;
+  void EndBody();
+
+  // Gives the message up in its middle; what Body() still brings is dropped,
+  // and EndBody() is answered with this reply.
+  void Refuse(const SmtpReply& reply);
+
+  // Those that were accepted, in the order of their RCPT.
+  const std::vector<Recipient>& recipients() const { return recipients_; }
+  // In OnDone(): the client is to hear each recipient's outcome (PRDR).
+  bool answers_each() const;
+
+ private:
+  enum class Step { kEnvelope, kOpening, kBody, kHolding, kCommit, kFailed };
+  enum class Admission { kFree, kVet, kDeferred };
+
+  // MailLeg::Observer:
+  void OnRcpt(MailLeg& leg, size_t recipient) override;
+  void OnBody(MailLeg& leg, const SmtpReply& reply) override;
+  void OnDrained(MailLeg& leg) override;
+  void OnCommitted(MailLeg& leg) override;
+  void OnLost(MailLeg& leg, const SmtpReply& reply) override;
+
+  bool by_recipient() const;
+  Admission Admit(const MailLeg* leg) const;
+  MailLeg* FindLeg(const MailHost& host) const;
+  std::unique_ptr<MailLeg> NewLeg(const MailHost& host);
+  void DropLeg(const MailLeg& leg);
+  void Vet();
+  void OnVetted(size_t recipient);
+  void OnRelayLost();
+  void AskLeg();
+  void AnswerRecipient(const SmtpReply& reply);
+  void AnswerLater(const SmtpReply& reply);
+
+  void BeginSpool();
+  void OnSpooled();
+  bool taken() const;
+  void OnProgress();
+  void CommitNext();
+  void OnLateLoss(const MailLeg& leg, const SmtpReply& reply);
+  void OnDeadline();
+  void Settle();
+  void OnHandedOver(const SmtpReply& reply);
+  bool accepted_by_any() const;
+  SmtpReply RefusalOf(const MailLeg& leg) const;
+  void Fail(const SmtpReply& reply);
+  void Finish(SmtpReply reply);
+
+  const MailContext& context_;
+  const SmtpMail mail_;
+  Owner& owner_;
+  Step step_ = Step::kEnvelope;
+  std::vector<Recipient> recipients_;
+  std::vector<std::unique_ptr<MailLeg>> legs_;  // null: lost since
+  std::optional<SmtpReply> failure_;            // the whole message's
+
+  // The recipient that is asked for.
+  std::optional<MailRoute> route_;
+  SmtpRcpt original_;
+
+  // The fallback relay: whether it would take the recipients.
+  std::unique_ptr<MailLeg> vetting_;
+  size_t vets_ = 0;  // answers owed
+  bool relay_lost_ = false;
+  bool several_units_ = false;
+
+  size_t opening_ = 0;  // legs that owe an answer to DATA
+  size_t committing_ = 0;
+  std::unique_ptr<MessageSpool> spool_;
+  std::unique_ptr<MailHandOver> hand_over_;
+  std::unique_ptr<Operation> deadline_;
+  std::unique_ptr<Operation> answer_;
+};
+
+}  // namespace gatehouse
+
+#endif  // GATEHOUSE_LIB_SESSION_MAIL_FAN_OUT_H_
