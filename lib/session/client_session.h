@@ -15,6 +15,8 @@ class SessionOwner {
   virtual void OnLoginRefused(LoginRefusal::Kind kind) {}
   // Client and store are joined.
   virtual void OnJoined(ClientSession& session) {}
+  // SMTP: a message has been answered, with this code.
+  virtual void OnMessage(ClientSession& session, int reply_code) {}
   // Over, and logged. The owner destroys the session, here or later.
   virtual void OnEnded(ClientSession& session) = 0;
 

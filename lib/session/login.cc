@@ -3,60 +3,19 @@
 #include <algorithm>
 #include <utility>
 
+#include "lib/session/client_arrival.h"
 #include "lib/session/upstreams_met.h"
 
 namespace gatehouse {
 namespace {
 
-// Replies that a client leaves unread; beyond, its commands aren't read either.
-constexpr size_t kMostUnreadReplyBytes = 16384;
-
 // How often a mailbox on its way is looked for.
 constexpr absl::Duration kMovePoll = absl::Milliseconds(250);
-
-std::string_view EndName(Closed::Reason reason) {
-  switch (reason) {
-    case Closed::Reason::kLogout:
-      return "logout";
-    case Closed::Reason::kEof:
-      return "eof";
-    case Closed::Reason::kTooManyErrors:
-      return "too_many_errors";
-    case Closed::Reason::kTooManyFailedLogins:
-      return "too_many_failed_logins";
-    case Closed::Reason::kLimit:
-      return "limit";
-    case Closed::Reason::kViolation:
-      return "violation";
-    case Closed::Reason::kShutdown:
-      return "shutdown";
-  }
-  return "unknown";
-}
-
-TlsFacts FactsOf(const TlsSession& session) {
-  TlsFacts facts;
-  facts.version = session.version;
-  facts.cipher = session.cipher;
-  facts.server_name = session.server_name;
-  facts.client_certificate_verified = session.peer_verified;
-  if (session.peer_verified && !session.peer_rfc822_names.empty()) {
-    facts.client_identity = session.peer_rfc822_names.front();
-  }
-  return facts;
-}
 
 LoginRefusal RefusalOf(LoginRefusal::Kind kind) {
   LoginRefusal refusal;
   refusal.kind = kind;
   return refusal;
-}
-
-// Refusals that a guesser could learn from are answered late.
-bool IsDelayed(LoginRefusal::Kind kind) {
-  return kind == LoginRefusal::Kind::kCredentials ||
-         kind == LoginRefusal::Kind::kAuthorization ||
-         kind == LoginRefusal::Kind::kExpired;
 }
 
 }  // namespace
@@ -83,10 +42,7 @@ void Login::Start() {
   deadline_ = network_.StartTimer(settings_.login_timeout, [this] {
     Shutdown(DownstreamMachine::ShutdownReason::kTimeout);
   });
-  const auto& balancers = listener_.proxy_protocol_from;
-  if (std::any_of(
-          balancers.begin(), balancers.end(),
-          [this](const Cidr& block) { return block.Contains(record_.peer); })) {
+  if (OwesProxyHeader(listener_, record_.peer)) {
     proxy_header_ = std::make_unique<ProxyHeaderParser>();
     return downstream_->ResumeReading();
   }
@@ -136,22 +92,8 @@ void Login::OnTlsEstablished() {
 }
 
 void Login::Greet() {
-  DownstreamOptions options;
-  options.host_name = settings_.host_name;
-  options.tls_active = listener_.tls == TlsMode::kImplicit;
-  options.tls = tls_facts_;
-  options.start_tls_offered = listener_.tls == TlsMode::kStartTls;
-  options.plaintext_login_allowed =
-      settings_.plaintext_login == PlaintextLogin::kAlways ||
-      (settings_.plaintext_login == PlaintextLogin::kLoopback &&
-       record_.peer.IsLoopback());
-  options.token_mechanisms = settings_.token_mechanisms;
-  options.external_mechanism = settings_.external_mechanism;
-  options.limits = settings_.limits;
-  if (settings_.capabilities != nullptr) {
-    options.upstream_capabilities = settings_.capabilities->load();
-  }
-  machine_ = settings_.protocol->NewDownstream(std::move(options));
+  machine_ = settings_.protocol->NewDownstream(
+      DownstreamOptionsFor(settings_, listener_, record_, tls_facts_));
   downstream_->ResumeReading();
   Pump();
 }

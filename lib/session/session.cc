@@ -1,25 +1,12 @@
 #include "lib/session/session.h"
 
-#include <sys/random.h>
-
-#include <array>
-#include <cstdint>
 #include <string_view>
 #include <utility>
 
+#include "lib/session/client_arrival.h"
+
 namespace gatehouse {
 namespace {
-
-// Letters and digits: it is told to upstreams and stands in two logs.
-std::string NewSessionId() {
-  uint64_t random = 0;
-  // Can't fail for so few octets once the system is up (getrandom(2)).
-  [[maybe_unused]] const ssize_t count = getrandom(&random, sizeof(random), 0);
-  constexpr std::string_view kAlphabet = "0123456789abcdefghijklmnopqrstuv";
-  std::string id;
-  for (int i = 0; i < 12; ++i, random >>= 5) id += kAlphabet[random & 31];
-  return id;
-}
 
 std::string_view EndName(SpliceResult::End end) {
   switch (end) {

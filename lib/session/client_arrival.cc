@@ -1,0 +1,88 @@
+#include "lib/session/client_arrival.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <cstdint>
+
+namespace gatehouse {
+
+std::string NewSessionId() {
+  uint64_t random = 0;
+  // Can't fail for so few octets once the system is up (getrandom(2)).
+  [[maybe_unused]] const ssize_t count = getrandom(&random, sizeof(random), 0);
+  constexpr std::string_view kAlphabet = "0123456789abcdefghijklmnopqrstuv";
+  std::string id;
+  for (int i = 0; i < 12; ++i, random >>= 5) id += kAlphabet[random & 31];
+  return id;
+}
+
+bool OwesProxyHeader(const ListenerSettings& listener,
+                     const SocketAddress& peer) {
+  const auto& balancers = listener.proxy_protocol_from;
+  return std::any_of(
+      balancers.begin(), balancers.end(),
+      [&peer](const Cidr& block) { return block.Contains(peer); });
+}
+
+TlsFacts FactsOf(const TlsSession& session) {
+  TlsFacts facts;
+  facts.version = session.version;
+  facts.cipher = session.cipher;
+  facts.server_name = session.server_name;
+  facts.client_certificate_verified = session.peer_verified;
+  if (session.peer_verified && !session.peer_rfc822_names.empty()) {
+    facts.client_identity = session.peer_rfc822_names.front();
+  }
+  return facts;
+}
+
+DownstreamOptions DownstreamOptionsFor(const SessionSettings& settings,
+                                       const ListenerSettings& listener,
+                                       const SessionRecord& record,
+                                       const TlsFacts& tls) {
+  DownstreamOptions options;
+  options.host_name = settings.host_name;
+  options.tls_active = listener.tls == TlsMode::kImplicit;
+  options.tls = tls;
+  options.start_tls_offered = listener.tls == TlsMode::kStartTls;
+  options.plaintext_login_allowed =
+      settings.plaintext_login == PlaintextLogin::kAlways ||
+      (settings.plaintext_login == PlaintextLogin::kLoopback &&
+       record.peer.IsLoopback());
+  options.token_mechanisms = settings.token_mechanisms;
+  options.external_mechanism = settings.external_mechanism;
+  options.limits = settings.limits;
+  if (settings.capabilities != nullptr) {
+    options.upstream_capabilities = settings.capabilities->load();
+  }
+  return options;
+}
+
+std::string_view EndName(Closed::Reason reason) {
+  switch (reason) {
+    case Closed::Reason::kLogout:
+      return "logout";
+    case Closed::Reason::kEof:
+      return "eof";
+    case Closed::Reason::kTooManyErrors:
+      return "too_many_errors";
+    case Closed::Reason::kTooManyFailedLogins:
+      return "too_many_failed_logins";
+    case Closed::Reason::kLimit:
+      return "limit";
+    case Closed::Reason::kViolation:
+      return "violation";
+    case Closed::Reason::kShutdown:
+      return "shutdown";
+  }
+  return "unknown";
+}
+
+bool IsDelayed(LoginRefusal::Kind kind) {
+  return kind == LoginRefusal::Kind::kCredentials ||
+         kind == LoginRefusal::Kind::kAuthorization ||
+         kind == LoginRefusal::Kind::kExpired;
+}
+
+}  // namespace gatehouse

@@ -1,0 +1,43 @@
+#ifndef GATEHOUSE_LIB_SESSION_CLIENT_ARRIVAL_H_
+#define GATEHOUSE_LIB_SESSION_CLIENT_ARRIVAL_H_
+
+#include <string>
+#include <string_view>
+
+#include "lib/net/stream.h"
+#include "lib/protocol/events.h"
+#include "lib/protocol/machine.h"
+#include "lib/session/session_record.h"
+#include "lib/session/session_settings.h"
+
+namespace gatehouse {
+
+// What every kind of session does alike with a client that has just come.
+
+// Letters and digits: it is told to upstreams and stands in two logs.
+std::string NewSessionId();
+
+// Whether this peer, a balancer, must begin with a PROXY protocol header.
+bool OwesProxyHeader(const ListenerSettings& listener,
+                     const SocketAddress& peer);
+
+TlsFacts FactsOf(const TlsSession& session);
+
+// What the downstream machine of a client of this listener may offer.
+DownstreamOptions DownstreamOptionsFor(const SessionSettings& settings,
+                                       const ListenerSettings& listener,
+                                       const SessionRecord& record,
+                                       const TlsFacts& tls);
+
+// SessionRecord::end of a conversation that was closed so.
+std::string_view EndName(Closed::Reason reason);
+
+// Refusals that a guesser could learn from are answered late.
+bool IsDelayed(LoginRefusal::Kind kind);
+
+// Replies that a client leaves unread; beyond, its commands aren't read either.
+inline constexpr size_t kMostUnreadReplyBytes = 16384;
+
+}  // namespace gatehouse
+
+#endif  // GATEHOUSE_LIB_SESSION_CLIENT_ARRIVAL_H_

@@ -1,0 +1,94 @@
+#include "lib/session/mail_login.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/session/client_arrival.h"
+
+namespace gatehouse {
+
+MailLogin::MailLogin(Network& network, LogSink& log,
+                     const SessionSettings& settings, SessionRecord& record,
+                     LoginAttempt attempt,
+                     absl::AnyInvocable<void(Verdict)> done)
+    : network_(network),
+      log_(log),
+      settings_(settings),
+      record_(record),
+      attempt_(std::move(attempt)),
+      done_(std::move(done)),
+      began_(network.Now()) {}
+
+void MailLogin::Start() {
+  record_.mechanism = attempt_.mechanism;
+  record_.user = attempt_.user;
+  if (!attempt_.authorization_id.empty()) {
+    return Refuse(LoginRefusal::Kind::kAuthorization);
+  }
+  wait_ = settings_.directory->Authenticate(
+      attempt_.user, attempt_.secret, [this](AuthenticateResult result) {
+        OnAuthenticated(std::move(result));
+      });
+}
+
+void MailLogin::OnAuthenticated(AuthenticateResult result) {
+  attempt_.secret.Wipe();
+  record_.directory = network_.Now() - began_;
+  if (auto* denial = std::get_if<Denial>(&result)) return OnDenied(*denial);
+  if (auto* failure = std::get_if<Failure>(&result)) return OnFailure(*failure);
+  Account& account = std::get<Account>(result);
+  record_.user = account.user;
+  if (account.location) return done_(std::move(*account.location));
+  wait_ = settings_.directory->Locate(
+      record_.user,
+      [this](LocateResult result) { OnLocated(std::move(result)); });
+}
+
+void MailLogin::OnLocated(LocateResult result) {
+  record_.directory = network_.Now() - began_;
+  if (auto* failure = std::get_if<Failure>(&result)) return OnFailure(*failure);
+  if (auto* denial = std::get_if<Denial>(&result)) {
+    if (*denial != Denial::kNotFound) return OnDenied(*denial);
+    Location unknown;  // somebody who has no mailbox here may still send
+    unknown.user = record_.user;
+    return done_(std::move(unknown));
+  }
+  done_(std::move(std::get<Location>(result)));
+}
+
+void MailLogin::OnDenied(Denial denial) {
+  Refuse(denial == Denial::kExpired ? LoginRefusal::Kind::kExpired
+                                    : LoginRefusal::Kind::kCredentials);
+}
+
+void MailLogin::OnFailure(const Failure& failure) {
+  log_.Write(LogRecord("directory_failure", LogRecord::Level::kWarning)
+                 .Text("service", "smtp")
+                 .Text("session", record_.id)
+                 .Text("user", record_.user)
+                 .Text("side", SideName(failure.side))
+                 .Text("kind", KindName(failure.kind))
+                 .Text("detail", failure.text));
+  Refuse(LoginRefusal::Kind::kUnavailable);
+}
+
+void MailLogin::Refuse(LoginRefusal::Kind kind) {
+  attempt_.secret.Wipe();
+  ++record_.failed_logins;
+  absl::Duration delay = absl::ZeroDuration();
+  if (IsDelayed(kind)) {
+    const absl::Time due =
+        began_ + settings_.failure_delay * record_.failed_logins;
+    delay = std::max(due - network_.Now(), absl::ZeroDuration());
+  }
+  auto answer = [this, kind] {
+    LoginRefusal refusal;
+    refusal.kind = kind;
+    done_(std::move(refusal));
+  };
+  wait_ = delay == absl::ZeroDuration()
+              ? network_.Defer(std::move(answer))
+              : network_.StartTimer(delay, std::move(answer));
+}
+
+}  // namespace gatehouse
