@@ -146,7 +146,10 @@ class Opening {
     const char* mechanism = LDAP_SASL_SIMPLE;
     if (options_->sasl_external) {
       mechanism = "EXTERNAL";
-      credentials = {0, nullptr};
+      // Empty, but there: without any, the server asks for them in a second
+      // step (RFC 4513 §5.2.3.1).
+      static char nothing[] = "";
+      credentials = {0, nothing};
     }
     const int result =
         ldap_sasl_bind_s(handle_, options_->admin_dn.c_str(), mechanism,

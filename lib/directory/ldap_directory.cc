@@ -10,6 +10,7 @@
 #include "lib/directory/ldap_client.h"
 #include "lib/directory/ldap_entry_reader.h"
 #include "lib/directory/ldap_pool.h"
+#include "lib/directory/ldap_searches.h"
 #include "lib/directory/login_name.h"
 
 namespace gatehouse {
@@ -36,14 +37,14 @@ AuthenticateResult Judge(LdapVerdict verdict, const Reading& reading) {
 // from its callback, ends the present wait.
 class Login : public Operation {
  public:
-  Login(LdapPool& pool, const LdapEntryReader& reader, LoginName name,
-        const Secret& secret, AuthenticateCallback done)
+  Login(LdapPool& pool, LdapSearches& searches, const LdapEntryReader& reader,
+        LoginName name, const Secret& secret, AuthenticateCallback done)
       : pool_(pool),
         reader_(reader),
         name_(std::move(name)),
         secret_(secret.Clone()),
         done_(std::move(done)) {
-    wait_ = pool_.Search(reader_.SearchFor(name_), [this](LdapReply reply) {
+    wait_ = searches.Search(reader_.SearchFor(name_), [this](LdapReply reply) {
       OnFound(std::move(reply));
     });
   }
@@ -115,8 +116,8 @@ class LdapDirectory : public Directory {
       return network_.Defer(
           [done = std::move(done)]() mutable { done(Denial::kNotFound); });
     }
-    return std::make_unique<Login>(pool_, reader_, std::move(*parsed), secret,
-                                   std::move(done));
+    return std::make_unique<Login>(pool_, searches_, reader_,
+                                   std::move(*parsed), secret, std::move(done));
   }
 
   std::unique_ptr<Operation> Locate(std::string_view name,
@@ -127,11 +128,11 @@ class LdapDirectory : public Directory {
           [done = std::move(done)]() mutable { done(Denial::kNotFound); });
     }
     LdapSearch search = reader_.SearchFor(*parsed);
-    return pool_.Search(std::move(search),
-                        [this, name = std::move(*parsed),
-                         done = std::move(done)](LdapReply reply) mutable {
-                          done(LocationOf(reader_, name, std::move(reply)));
-                        });
+    return searches_.Search(std::move(search),
+                            [this, name = std::move(*parsed),
+                             done = std::move(done)](LdapReply reply) mutable {
+                              done(LocationOf(reader_, name, std::move(reply)));
+                            });
   }
 
  private:
@@ -139,6 +140,7 @@ class LdapDirectory : public Directory {
   const std::shared_ptr<const LdapOptions> options_;
   const LdapEntryReader reader_;
   LdapPool pool_;
+  LdapSearches searches_{pool_};
 };
 
 }  // namespace

@@ -24,6 +24,8 @@ namespace gatehouse {
 // where no value of the entry equals the asked name but for ASCII case, LDAP's
 // matching was looser than a mailbox name can be, and nobody was found.
 //
+// Questions for one name at the same time are one search.
+//
 // Failures (never "not found"): no replica answers in time; the server refuses
 // the search; an entry, or several that route differently, can't be followed
 // (kConfiguration: the text names the DN).

@@ -2,6 +2,9 @@
 
 #include "lib/directory/ldap_directory.h"
 
+#include <unistd.h>
+
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -100,6 +103,18 @@ class LdapDirectoryTest : public LoopTest {
     // couldn't fail.
     options.global_config = "allow bind_anon_cred bind_anon_dn\n";
     return options;
+  }
+
+  // How often slapd was asked for the address.
+  int Searches(const std::string& address) const {
+    const std::string log = slapd_.Log();
+    const std::string filter = "(mailLocalAddress=" + address + ")";
+    int count = 0;
+    for (size_t at = log.find(filter); at != std::string::npos;
+         at = log.find(filter, at + 1)) {
+      ++count;
+    }
+    return count;
   }
 
   RealSlapd slapd_{SlapdOptions()};
@@ -327,6 +342,88 @@ TEST_F(LdapDirectoryTest, CancelledLoginsAnswerNobodyAndHarmNobody) {
   }
   const auto answer = Authenticate("alice@example.com", "secret");
   EXPECT_TRUE(std::holds_alternative<Account>(answer));
+}
+
+TEST_F(LdapDirectoryTest, AsksOnceForOneNameAtTheSameTime) {
+  EXPECT_TRUE(std::holds_alternative<Location>(Locate("bob@example.com")));
+  slapd_.Pause();
+  constexpr int kQuestions = 50;
+  int right = 0;
+  int located = 0;
+  std::vector<std::unique_ptr<Operation>> operations;
+  for (int i = 0; i < kQuestions; ++i) {
+    operations.push_back(directory().Authenticate(
+        "alice@example.com", Secret("secret"), [&](AuthenticateResult result) {
+          right += std::holds_alternative<Account>(result);
+        }));
+    operations.push_back(
+        directory().Locate("alice@EXAMPLE.com", [&](LocateResult result) {
+          located += std::holds_alternative<Location>(result);
+        }));
+  }
+  auto cancelled = directory().Locate(
+      "alice@example.com", [](LocateResult) { FAIL() << "was cancelled"; });
+  operations.push_back(directory().Locate(
+      "hostless@example.com", [](LocateResult) { FAIL() << "was cancelled"; }));
+  RunFor(absl::Milliseconds(50));
+  operations.pop_back();
+  cancelled = nullptr;
+  slapd_.Continue();
+  ASSERT_TRUE(
+      RunUntil([&] { return right == kQuestions && located == kQuestions; }));
+  EXPECT_EQ(Searches("alice@example.com"), 1);
+  EXPECT_TRUE(std::holds_alternative<Location>(Locate("alice@example.com")));
+  EXPECT_EQ(Searches("alice@example.com"), 2);
+  EXPECT_TRUE(std::holds_alternative<Location>(Locate("hostless@example.com")));
+}
+
+TEST_F(LdapDirectoryTest, AWaitThatIsEndedFromAnothersAnswerEndsWell) {
+  int answers = 0;
+  std::vector<std::unique_ptr<Operation>> operations(3);
+  for (auto& operation : operations) {
+    operation = directory().Locate("alice@example.com", [&](LocateResult) {
+      ++answers;
+      operations.clear();
+    });
+  }
+  ASSERT_TRUE(RunUntil([&] { return answers > 0; }));
+  EXPECT_TRUE(std::holds_alternative<Location>(Locate("alice@example.com")));
+  EXPECT_EQ(answers, 1);
+}
+
+// The socket says who we are: no name or password of an administrator.
+TEST(LdapiTest, BindsByWhatTheSocketSays) {
+  char folder[] = "/tmp/ldapi.XXXXXX";  // a socket's path must be short
+  ASSERT_NE(mkdtemp(folder), nullptr);
+  RealSlapd::Options slapd_options;
+  slapd_options.ldif = People();
+  slapd_options.extra_urls =
+      "ldapi://%2Ftmp%2F" + std::string(folder + 5) + "%2Fslapd";
+  slapd_options.global_config =
+      "authz-regexp \"gidNumber=" + std::to_string(getegid()) +
+      "\\\\+uidNumber=" + std::to_string(geteuid()) +
+      ",cn=peercred,cn=external,cn=auth\" " + RealSlapd::kAdminDn + "\n";
+  slapd_options.database_config = "access to * by * none\n";
+  {
+    const RealSlapd slapd(slapd_options);
+    auto options = std::make_shared<LdapOptions>();
+    options->urls = {slapd_options.extra_urls};
+    options->sasl_external = true;
+    options->account_base_dn = "ou=people,dc=example,dc=com";
+    auto network = UvNetwork::Create();
+    auto directory = CreateLdapDirectory(*network, options);
+    ASSERT_TRUE(directory.ok()) << directory.status();
+    std::optional<LocateResult> answer;
+    const auto operation =
+        (*directory)->Locate("alice@example.com", [&](LocateResult result) {
+          answer = std::move(result);
+          network->Stop();
+        });
+    network->Run();
+    EXPECT_TRUE(std::holds_alternative<Location>(*answer)) << slapd.Log();
+    EXPECT_THAT(slapd.Log(), HasSubstr("mech=EXTERNAL"));
+  }
+  rmdir(folder);
 }
 
 TEST(LdapOptionsTest, NamesWhatIsWrong) {
