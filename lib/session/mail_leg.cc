@@ -266,6 +266,7 @@ void MailLeg::OnTimeout() {
 void MailLeg::OnLost(const Failure& failure) {
   wait_.reset();
   connection_.reset();
+  if (step_ == Step::kDone) return;  // all was said: it can't be kept, no more
   if (replaceable() && !all_answered()) {
     reused_ = false;
     return OpenNew();
