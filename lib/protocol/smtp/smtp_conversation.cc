@@ -62,7 +62,11 @@ SmtpConversation::SmtpConversation(SmtpReceiverOptions options)
     : options_(std::move(options)),
       intake_(ReadSmtpExtensions(SmtpOffer(options_)).size.value_or(0)) {
   // A token is for the upstream that knows its issuer, and none is asked here.
-  options_.downstream.token_mechanisms = false;
+  if (!options_.hands_over) options_.downstream.token_mechanisms = false;
+  if (options_.hands_over && options_.downstream.upstream_capabilities) {
+    options_.downstream.upstream_mechanisms =
+        SmtpMechanisms(*options_.downstream.upstream_capabilities);
+  }
   Say(220, "", options_.downstream.host_name + " ESMTP");
 }
 
@@ -85,6 +89,8 @@ std::string_view SmtpConversation::StateName() const {
       return "AwaitCommand";
     case State::kAwaitSasl:
       return "AwaitSasl";
+    case State::kAwaitSaslEnd:
+      return "AwaitSaslEnd";
     case State::kAwaitTls:
       return "AwaitTls";
     case State::kAwaitVerdict:
@@ -99,6 +105,8 @@ std::string_view SmtpConversation::StateName() const {
       return "AwaitBody";
     case State::kAwaitCommit:
       return "AwaitCommit";
+    case State::kHandsOver:
+      return "HandsOver";
     case State::kClosed:
       return "Closed";
   }
@@ -109,7 +117,8 @@ SmtpReceiverEvent SmtpConversation::Next() {
   for (;;) {
     if (queued_) return *std::exchange(queued_, std::nullopt);
     Outcome outcome = Paused();
-    if (state_ == State::kAwaitCommand || state_ == State::kAwaitSasl) {
+    if (state_ == State::kAwaitCommand || state_ == State::kAwaitSasl ||
+        state_ == State::kAwaitSaslEnd) {
       outcome = ReadLine();
     } else if (state_ == State::kAwaitBody) {
       outcome = ReadBody();
@@ -126,7 +135,7 @@ SmtpConversation::Outcome SmtpConversation::NeedMore() {
 // --- Lines -------------------------------------------------------------------
 
 SmtpConversation::Outcome SmtpConversation::ReadLine() {
-  const bool sasl = state_ == State::kAwaitSasl;
+  const bool sasl = state_ != State::kAwaitCommand;
   Secret line;  // it may be a password
   switch (lines_.Read(input_, sasl, line)) {
     case SmtpLineReader::Status::kNeedData:
@@ -140,6 +149,9 @@ SmtpConversation::Outcome SmtpConversation::ReadLine() {
           "The line is too long.");
     case SmtpLineReader::Status::kLine:
       break;
+  }
+  if (state_ == State::kAwaitSaslEnd) {
+    return RefuseLogin(SmtpReplyFor(refused_login_));
   }
   return sasl ? OnSaslStep(sasl_.Respond(line.Reveal()))
               : OnCommand(line.Reveal());
@@ -266,6 +278,7 @@ SmtpConversation::Outcome SmtpConversation::OnSaslStep(SaslStep step) {
   }
   if (auto* attempt = std::get_if<LoginAttempt>(&step)) {
     state_ = State::kAwaitVerdict;
+    attempted_ = attempt->credentials;
     attempt->helo = helo_;
     return std::move(*attempt);
   }
@@ -277,14 +290,28 @@ SmtpConversation::Outcome SmtpConversation::OnSaslStep(SaslStep step) {
 
 void SmtpConversation::LoginAccepted() {
   GATEHOUSE_CHECK(state_ == State::kAwaitVerdict, "no login under way");
-  state_ = State::kAwaitCommand;
+  state_ = options_.hands_over ? State::kHandsOver : State::kAwaitCommand;
   authenticated_ = true;
   Say(235, "2.7.0", "Authenticated.");
 }
 
+std::string SmtpConversation::TakeTrailing() {
+  GATEHOUSE_CHECK(state_ == State::kHandsOver, "no login to hand over");
+  std::string trailing(input_.bytes());
+  input_.Clear();
+  return trailing;
+}
+
 void SmtpConversation::LoginRefused(const LoginRefusal& refusal) {
   GATEHOUSE_CHECK(state_ == State::kAwaitVerdict, "no login under way");
-  RefuseLogin(SmtpReplyFor(refusal.kind));
+  const std::string challenge = TokenRefusalChallenge(attempted_, refusal);
+  if (challenge.empty()) {
+    RefuseLogin(SmtpReplyFor(refusal.kind));
+    return;
+  }
+  refused_login_ = refusal.kind;
+  state_ = State::kAwaitSaslEnd;
+  Say(334, "", challenge);
 }
 
 SmtpConversation::Outcome SmtpConversation::RefuseLogin(

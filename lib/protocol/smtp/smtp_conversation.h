@@ -31,6 +31,7 @@ class SmtpConversation {
   SmtpReceiverEvent Next();
   void TlsEstablished(const TlsFacts& facts);
   void LoginAccepted();
+  std::string TakeTrailing();  // with hands_over, behind LoginAccepted()
   void LoginRefused(const LoginRefusal& refusal);
   void Answer(const SmtpReply& reply);
   void BodyAccepted();
@@ -43,6 +44,7 @@ class SmtpConversation {
   enum class State {
     kAwaitCommand,
     kAwaitSasl,
+    kAwaitSaslEnd,  // of a token that was refused
     kAwaitTls,
     kAwaitVerdict,  // on a login
     kAwaitMailAnswer,
@@ -50,6 +52,7 @@ class SmtpConversation {
     kAwaitGoAhead,  // for a message
     kAwaitBody,
     kAwaitCommit,
+    kHandsOver,
     kClosed,
   };
   using Outcome = std::optional<SmtpReceiverEvent>;  // nothing: go on
@@ -125,6 +128,8 @@ class SmtpConversation {
   bool esmtp_ = false;
   bool authenticated_ = false;
   SaslExchange sasl_;
+  Credentials attempted_ = Credentials::kPassword;
+  LoginRefusal::Kind refused_login_ = LoginRefusal::Kind::kCredentials;
   Transaction transaction_;
   // Said when the octets of the message have been read and dropped.
   std::optional<SmtpReply> refusal_;

@@ -69,6 +69,16 @@ bool HasSmtpParameter(const SmtpKeywordLines& lines, std::string_view keyword,
   });
 }
 
+std::vector<std::string> SmtpMechanisms(const SmtpKeywordLines& lines) {
+  std::vector<std::string> mechanisms;
+  const std::string* line = FindSmtpKeyword(lines, "AUTH");
+  if (line == nullptr) return mechanisms;
+  std::string_view words = *line;
+  TakeWord(words);
+  while (!words.empty()) mechanisms.emplace_back(TakeWord(words));
+  return mechanisms;
+}
+
 SmtpExtensions ReadSmtpExtensions(const SmtpKeywordLines& lines) {
   const auto has = [&](std::string_view keyword) {
     return FindSmtpKeyword(lines, keyword) != nullptr;

@@ -22,6 +22,9 @@ const std::string* FindSmtpKeyword(const SmtpKeywordLines& lines,
 bool HasSmtpParameter(const SmtpKeywordLines& lines, std::string_view keyword,
                       std::string_view parameter);
 
+// The mechanisms of AUTH.
+std::vector<std::string> SmtpMechanisms(const SmtpKeywordLines& lines);
+
 // The extensions that change what MAIL and RCPT may say.
 struct SmtpExtensions {
   bool pipelining = false;       // RFC 2920

@@ -16,6 +16,35 @@ std::string MechanismsLine(const DownstreamOptions& options) {
   return line;
 }
 
+// What takes effect behind the login only, and so is the upstream's to keep.
+// Others would be promises about the way to it (XCLIENT), or are ours to make
+// (STARTTLS, AUTH).
+constexpr std::string_view kSplicedKeywords[] = {
+    "PIPELINING", "SIZE",        "8BITMIME",   "SMTPUTF8",
+    "DSN",        "CHUNKING",    "BINARYMIME", "ENHANCEDSTATUSCODES",
+    "DELIVERBY",  "MT-PRIORITY", "REQUIRETLS", "FUTURERELEASE"};
+
+void AddOurs(const SmtpReceiverOptions& options, SmtpKeywordLines& offer) {
+  const DownstreamOptions& downstream = options.downstream;
+  if (downstream.start_tls_offered && !downstream.tls_active) {
+    offer.push_back("STARTTLS");
+  }
+  if (!options.auth_required) return;
+  const std::string mechanisms = MechanismsLine(downstream);
+  if (mechanisms != "AUTH") offer.push_back(mechanisms);
+}
+
+SmtpKeywordLines OfferBeforeHandOver(const SmtpReceiverOptions& options,
+                                     const SmtpKeywordLines& upstream) {
+  SmtpKeywordLines offer;
+  for (const std::string_view keyword : kSplicedKeywords) {
+    const std::string* line = FindSmtpKeyword(upstream, keyword);
+    if (line != nullptr) offer.push_back(*line);
+  }
+  AddOurs(options, offer);
+  return offer;
+}
+
 }  // namespace
 
 SmtpKeywordLines SmtpOffer(const SmtpReceiverOptions& options) {
@@ -23,6 +52,7 @@ SmtpKeywordLines SmtpOffer(const SmtpReceiverOptions& options) {
   const SmtpKeywordLines upstream = downstream.upstream_capabilities != nullptr
                                         ? *downstream.upstream_capabilities
                                         : SmtpKeywordLines();
+  if (options.hands_over) return OfferBeforeHandOver(options, upstream);
   const auto upstream_has = [&](std::string_view keyword) {
     return FindSmtpKeyword(upstream, keyword) != nullptr;
   };
@@ -41,13 +71,7 @@ SmtpKeywordLines SmtpOffer(const SmtpReceiverOptions& options) {
   offer.push_back("ENHANCEDSTATUSCODES");
   offer.push_back("CHUNKING");
   if (options.prdr_offered) offer.push_back("PRDR");
-  if (downstream.start_tls_offered && !downstream.tls_active) {
-    offer.push_back("STARTTLS");
-  }
-  if (options.auth_required) {
-    const std::string mechanisms = MechanismsLine(downstream);
-    if (mechanisms != "AUTH") offer.push_back(mechanisms);
-  }
+  AddOurs(options, offer);
   return offer;
 }
 

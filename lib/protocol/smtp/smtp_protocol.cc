@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "lib/base/check.h"
+#include "lib/protocol/smtp/smtp_downstream.h"
 #include "lib/protocol/smtp/smtp_keywords.h"
 #include "lib/protocol/smtp/smtp_upstream.h"
 
@@ -23,8 +23,7 @@ class Smtp : public Protocol {
   }
   std::unique_ptr<DownstreamMachine> NewDownstream(
       DownstreamOptions options) const override {
-    GATEHOUSE_CHECK(false, "mail is received by SmtpReceiver");
-    return nullptr;
+    return std::make_unique<SmtpDownstream>(std::move(options));
   }
   std::unique_ptr<UpstreamMachine> NewUpstream(
       UpstreamOptions options) const override {

@@ -12,7 +12,7 @@ namespace gatehouse {
 // UpstreamLogin::Method::kNone it is ready without a login, for SmtpSender.
 const Protocol& SmtpProtocol();
 
-// The same to LMTP servers (RFC 2033): LHLO. Has no downstream.
+// The same to LMTP servers (RFC 2033): LHLO.
 const Protocol& LmtpProtocol();
 
 }  // namespace gatehouse

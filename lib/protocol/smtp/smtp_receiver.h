@@ -76,6 +76,10 @@ struct SmtpReceiverOptions {
   // 530 5.7.0. Else AUTH isn't known.
   bool auth_required = false;
   bool prdr_offered = false;
+  // After the login the connection is handed over to the account's own host
+  // (SmtpProtocol()'s downstream), which hears no EHLO but ours: announced is
+  // what every upstream offers, and no other keyword.
+  bool hands_over = false;
 };
 
 // Answers an SMTP client that hands in mail (RFC 5321 with SIZE, PIPELINING,

@@ -14,6 +14,7 @@ constexpr std::string_view kSecret = "s3cr3t-w0rd";
 
 TEST(SmtpTest, EveryTranscriptPlaysWholeByteWiseAndTrailing) {
   PlayTranscripts(SmtpProtocol(), "testdata/smtp/upstream");
+  PlayTranscripts(SmtpProtocol(), "testdata/smtp/home");
   PlayTranscripts(LmtpProtocol(), "testdata/lmtp");
 }
 
