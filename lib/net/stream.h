@@ -5,7 +5,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "lib/base/endpoint.h"
 #include "lib/base/failure.h"
@@ -23,8 +22,10 @@ struct TlsSession {
   bool resumed = false;
   // The peer's certificate, where one was presented and verified.
   bool peer_verified = false;
-  std::string peer_subject;                    // RFC 4514 text
-  std::vector<std::string> peer_rfc822_names;  // subjectAltName
+  std::string peer_subject;  // RFC 4514 text
+  // Whom a client's certificate names, by the server context's choice
+  // (`client_identity`); empty where it names nobody.
+  std::string peer_identity;
 };
 
 // Who hears from a stream. All calls come from the loop, never from inside a

@@ -1,6 +1,7 @@
 #include "lib/net/tls_context.h"
 
 #include <openssl/err.h>
+#include <openssl/obj.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <unistd.h>
@@ -20,6 +21,8 @@ namespace gatehouse {
 namespace {
 
 constexpr char kDebianCaFile[] = "/etc/ssl/certs/ca-certificates.crt";
+
+constexpr char kRfc822Name[] = "rfc822Name";
 
 // TLS 1.2 with forward secrecy and AEAD only (RFC 9325 §4.2).
 constexpr char kTls12Ciphers[] =
@@ -227,6 +230,16 @@ absl::StatusOr<std::unique_ptr<TlsServerContext>> TlsServerContext::Create(
   }
   auto impl = std::make_unique<Impl>();
   impl->alpn = AlpnWire(options.alpn);
+  if (options.client_identity != kRfc822Name) {
+    impl->identity_attribute.reset(
+        OBJ_txt2obj(options.client_identity.c_str(), /*dont_search_names=*/0));
+    if (impl->identity_attribute == nullptr) {
+      ERR_clear_error();
+      return absl::InvalidArgumentError(
+          "clientIdentity: \"" + options.client_identity +
+          "\" is neither rfc822Name nor a subject\'s attribute");
+    }
+  }
   for (const Certificate& files : options.certificates) {
     auto context = NewServerContext(options, files, impl.get());
     if (!context.ok()) return context.status();

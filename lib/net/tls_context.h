@@ -28,6 +28,11 @@ class TlsServerContext {
     // Where set: client certificates are asked for and, if given, must verify
     // against this CA file.
     std::string client_ca_file;
+    // Where a client's certificate says who the client is: "rfc822Name", the
+    // first of that kind in the subjectAltName, or an attribute of the subject
+    // by name or OID ("commonName", "emailAddress", "UID",
+    // "1.3.6.1.4.1.99.1"), of which there must be exactly one.
+    std::string client_identity = "rfc822Name";
     std::string minimum_version = "TLSv1.2";
   };
 

@@ -77,6 +77,7 @@ std::unique_ptr<TlsEngine> TlsEngine::ForServer(
   SSL_CTX* settings = context.impl().contexts.front().get();
   const bool verifies = SSL_CTX_get_verify_mode(settings) != SSL_VERIFY_NONE;
   std::unique_ptr<TlsEngine> engine(new TlsEngine(settings, verifies));
+  engine->identity_attribute_ = context.impl().identity_attribute.get();
   SSL_set_accept_state(engine->ssl_.get());
   return engine;
 }
@@ -175,7 +176,7 @@ TlsEngine::Status TlsEngine::Read(char* plaintext, size_t size, size_t& count,
 
 std::unique_ptr<TlsSession> TlsEngine::Session() const {
   if (!established_) return nullptr;
-  return DescribeSession(ssl_.get(), verifies_peer_);
+  return DescribeSession(ssl_.get(), verifies_peer_, identity_attribute_);
 }
 
 }  // namespace gatehouse

@@ -28,6 +28,7 @@ class TlsEngine {
     kFailed,      // error_text() says why
   };
 
+  // `context` must outlive the engine.
   static std::unique_ptr<TlsEngine> ForServer(const TlsServerContext& context);
   // `verify_name` is sent as SNI if it isn't an address; where it is neither,
   // the handshake fails before it begins.
@@ -75,6 +76,7 @@ class TlsEngine {
   std::string* records_ = nullptr;  // inside a call
   bool established_ = false;
   bool verifies_peer_;
+  const ASN1_OBJECT* identity_attribute_ = nullptr;  // the server context's
   std::string error_text_;
 };
 

@@ -14,7 +14,6 @@ namespace gatehouse {
 namespace {
 
 using Status = TlsEngine::Status;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 const TestAuthority& Authority() {
@@ -94,6 +93,23 @@ class TlsEngineTest : public ::testing::Test {
     }
     SSL_do_handshake(client_.ssl());
     return status;
+  }
+
+  // What the server knows of a client with this certificate.
+  std::unique_ptr<TlsSession> SessionWith(const TestAuthority::Subject& subject,
+                                          const std::string& client_identity) {
+    TlsServerContext::Options options = DefaultOptions();
+    options.client_ca_file = Authority().ca_file();
+    options.client_identity = client_identity;
+    StartServer(options);
+    client_ = RawClient();
+    const auto files = Files(subject);
+    SSL_CTX_use_certificate_chain_file(client_.context(),
+                                       files.certificate_file.c_str());
+    SSL_CTX_use_PrivateKey_file(
+        client_.context(), files.private_key_file.c_str(), SSL_FILETYPE_PEM);
+    EXPECT_EQ(Shake(), Status::kOk) << server_->error_text();
+    return server_->Session();
   }
 
   std::string ServerReads() {
@@ -289,22 +305,59 @@ TEST_F(TlsEngineTest, BytesOneByOneGiveTheSame) {
 }
 
 TEST_F(TlsEngineTest, AClientCertificateTellsItsNames) {
-  TlsServerContext::Options options = DefaultOptions();
-  options.client_ca_file = Authority().ca_file();
-  StartServer(options);
-  const auto files =
-      Files({.common_name = "J\xc3\xb6rg, B",
-             .rfc822_names = {"bob@example.com", "b@example.org"}});
-  SSL_CTX_use_certificate_chain_file(client_.context(),
-                                     files.certificate_file.c_str());
-  SSL_CTX_use_PrivateKey_file(client_.context(), files.private_key_file.c_str(),
-                              SSL_FILETYPE_PEM);
-  ASSERT_EQ(Shake(), Status::kOk) << server_->error_text();
-  const auto session = server_->Session();
+  const auto session =
+      SessionWith({.common_name = "J\xc3\xb6rg, B",
+                   .rfc822_names = {"bob@example.com", "b@example.org"}},
+                  "rfc822Name");
   EXPECT_TRUE(session->peer_verified);
   EXPECT_EQ(session->peer_subject, "CN=J\xc3\xb6rg\\, B");
-  EXPECT_THAT(session->peer_rfc822_names,
-              ElementsAre("bob@example.com", "b@example.org"));
+  EXPECT_EQ(session->peer_identity, "bob@example.com");
+}
+
+TEST_F(TlsEngineTest, AClientIsWhomTheChosenAttributeNames) {
+  const TestAuthority::Subject subject = {
+      .common_name = "bob",
+      .rfc822_names = {"bob@example.com"},
+      .attributes = {{"emailAddress", "bob@example.org"},
+                     {"UID",
+                      "b\xc3\xb6"
+                      "b"},
+                     {"1.3.6.1.4.1.99999.1", "b-4711"}}};
+  const std::pair<const char*, const char*> kIdentities[] = {
+      {"rfc822Name", "bob@example.com"},
+      {"commonName", "bob"},
+      {"emailAddress", "bob@example.org"},
+      {"UID",
+       "b\xc3\xb6"
+       "b"},
+      {"1.3.6.1.4.1.99999.1", "b-4711"},
+      {"2.5.4.3", "bob"},
+      {"organizationName", ""},
+      {"1.3.6.1.4.1.99999.2", ""},
+  };
+  for (const auto& [identity, name] : kIdentities) {
+    EXPECT_EQ(SessionWith(subject, identity)->peer_identity, name) << identity;
+  }
+}
+
+TEST_F(TlsEngineTest, ACertificateThatNamesTwoOrHidesANulNamesNobody) {
+  EXPECT_EQ(SessionWith({.common_name = "bob", .attributes = {{"CN", "root"}}},
+                        "commonName")
+                ->peer_identity,
+            "");
+  EXPECT_EQ(
+      SessionWith({.common_name = std::string("bob\0.evil", 9)}, "commonName")
+          ->peer_identity,
+      "");
+}
+
+TEST_F(TlsEngineTest, RefusesAnIdentityThatIsNoAttribute) {
+  TlsServerContext::Options options = DefaultOptions();
+  options.client_identity = "mailbox of the bearer";
+  const auto context = TlsServerContext::Create(options);
+  EXPECT_EQ(context.status().message(),
+            "clientIdentity: \"mailbox of the bearer\" is neither rfc822Name "
+            "nor a subject\'s attribute");
 }
 
 TEST_F(TlsEngineTest, AClientCertificateOfAnotherAuthorityIsRefused) {

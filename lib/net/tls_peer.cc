@@ -20,21 +20,40 @@ std::string SubjectText(X509* certificate) {
   return std::string(reinterpret_cast<const char*>(data), size);
 }
 
-std::vector<std::string> Rfc822Names(X509* certificate) {
-  std::vector<std::string> names;
+// "bob@example.com\0.evil.org" is nobody.
+std::string WithoutNul(std::string text) {
+  return text.find('\0') == std::string::npos ? std::move(text) : "";
+}
+
+std::string FirstRfc822Name(X509* certificate) {
   bssl::UniquePtr<GENERAL_NAMES> alternatives(static_cast<GENERAL_NAMES*>(
       X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
   for (size_t i = 0; i < sk_GENERAL_NAME_num(alternatives.get()); ++i) {
     const GENERAL_NAME* name = sk_GENERAL_NAME_value(alternatives.get(), i);
     if (name->type != GEN_EMAIL) continue;
     const ASN1_IA5STRING* value = name->d.rfc822Name;
-    std::string text(
-        reinterpret_cast<const char*>(ASN1_STRING_get0_data(value)),
-        ASN1_STRING_length(value));
-    // "bob@example.com\0.evil.org" is nobody.
-    if (text.find('\0') == std::string::npos) names.push_back(std::move(text));
+    return WithoutNul(
+        std::string(reinterpret_cast<const char*>(ASN1_STRING_get0_data(value)),
+                    ASN1_STRING_length(value)));
   }
-  return names;
+  return "";
+}
+
+// In UTF-8. Of two values neither is taken: which one a reader meets first
+// would be the requester's choice.
+std::string OnlyValue(X509* certificate, const ASN1_OBJECT* attribute) {
+  X509_NAME* subject = X509_get_subject_name(certificate);
+  const int index = X509_NAME_get_index_by_OBJ(subject, attribute, -1);
+  if (index < 0 || X509_NAME_get_index_by_OBJ(subject, attribute, index) >= 0) {
+    return "";
+  }
+  const ASN1_STRING* value =
+      X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, index));
+  uint8_t* utf8 = nullptr;
+  const int size = ASN1_STRING_to_UTF8(&utf8, value);
+  if (size < 0) return "";
+  const bssl::UniquePtr<uint8_t> owner(utf8);
+  return WithoutNul(std::string(reinterpret_cast<const char*>(utf8), size));
 }
 
 }  // namespace
@@ -57,8 +76,8 @@ std::string VerifyErrorText(const SSL* ssl) {
   return X509_verify_cert_error_string(SSL_get_verify_result(ssl));
 }
 
-std::unique_ptr<TlsSession> DescribeSession(const SSL* ssl,
-                                            bool verifies_peer) {
+std::unique_ptr<TlsSession> DescribeSession(
+    const SSL* ssl, bool verifies_peer, const ASN1_OBJECT* identity_attribute) {
   auto session = std::make_unique<TlsSession>();
   session->version = SSL_get_version(ssl);
   session->cipher = SSL_CIPHER_standard_name(SSL_get_current_cipher(ssl));
@@ -72,7 +91,10 @@ std::unique_ptr<TlsSession> DescribeSession(const SSL* ssl,
   }
   session->peer_verified = true;
   session->peer_subject = SubjectText(certificate.get());
-  session->peer_rfc822_names = Rfc822Names(certificate.get());
+  session->peer_identity =
+      identity_attribute == nullptr
+          ? FirstRfc822Name(certificate.get())
+          : OnlyValue(certificate.get(), identity_attribute);
   return session;
 }
 

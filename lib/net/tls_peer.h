@@ -19,8 +19,10 @@ bool ExpectPeer(SSL* ssl, std::string_view name);
 // Why the peer's certificate was refused.
 std::string VerifyErrorText(const SSL* ssl);
 
-// The facts of an established session.
-std::unique_ptr<TlsSession> DescribeSession(const SSL* ssl, bool verifies_peer);
+// The facts of an established session. `identity_attribute` as in
+// TlsServerContext::Impl.
+std::unique_ptr<TlsSession> DescribeSession(
+    const SSL* ssl, bool verifies_peer, const ASN1_OBJECT* identity_attribute);
 
 }  // namespace gatehouse
 

@@ -1,6 +1,7 @@
 #ifndef GATEHOUSE_LIB_NET_TLS_SETTINGS_H_
 #define GATEHOUSE_LIB_NET_TLS_SETTINGS_H_
 
+#include <openssl/asn1.h>
 #include <openssl/pool.h>
 #include <openssl/ssl.h>
 
@@ -19,6 +20,8 @@ struct TlsServerContext::Impl {
   // From the certificates' names, in lower case; "*.example.com" as it stands.
   std::unordered_map<std::string, SSL_CTX*> by_name;
   std::string alpn;  // as on the wire: length, protocol, length, protocol …
+  // Of the subject, naming the client; null: the subjectAltName's rfc822Name.
+  bssl::UniquePtr<ASN1_OBJECT> identity_attribute;
 
   SSL_CTX* ForName(std::string_view server_name) const;
 };

@@ -107,6 +107,8 @@ class ConfigReader {
       entry.Finish();
     }
     config_.tls.client_ca_file = files_.File(tls, "clientCaFile");
+    config_.tls.client_identity =
+        tls.String("clientIdentity", config_.tls.client_identity);
     config_.tls.minimum_version = tls.Choice<std::string_view>(
         "minimumVersion", "TLSv1.2",
         {{"TLSv1.2", "TLSv1.2"}, {"TLSv1.3", "TLSv1.3"}});

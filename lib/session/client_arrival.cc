@@ -31,9 +31,7 @@ TlsFacts FactsOf(const TlsSession& session) {
   facts.cipher = session.cipher;
   facts.server_name = session.server_name;
   facts.client_certificate_verified = session.peer_verified;
-  if (session.peer_verified && !session.peer_rfc822_names.empty()) {
-    facts.client_identity = session.peer_rfc822_names.front();
-  }
+  facts.client_identity = session.peer_identity;
   return facts;
 }
 

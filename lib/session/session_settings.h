@@ -99,8 +99,9 @@ struct SessionSettings {
   UpstreamSettings upstream;
 
   bool token_mechanisms = false;  // OAUTHBEARER and XOAUTH2 are announced
-  // Whether a verified client certificate may log in by EXTERNAL, as its first
-  // subjectAltName rfc822Name. Needs an upstream.login without a password.
+  // Whether a verified client certificate may log in by EXTERNAL, as whom it
+  // names (TlsServerContext::Options::client_identity). Needs an
+  // upstream.login without a password.
   bool external_mechanism = false;
 
   DownstreamLimits limits;

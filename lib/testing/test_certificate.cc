@@ -27,10 +27,13 @@ bssl::UniquePtr<EVP_PKEY> NewKey() {
   return key;
 }
 
-void SetName(X509_NAME* name, const std::string& common_name) {
-  X509_NAME_add_entry_by_txt(
-      name, "CN", MBSTRING_UTF8,
-      reinterpret_cast<const uint8_t*>(common_name.data()), -1, -1, 0);
+void AddToName(X509_NAME* name, const std::string& attribute,
+               const std::string& value) {
+  const int added =
+      X509_NAME_add_entry_by_txt(name, attribute.c_str(), MBSTRING_UTF8,
+                                 reinterpret_cast<const uint8_t*>(value.data()),
+                                 static_cast<int>(value.size()), -1, 0);
+  GATEHOUSE_CHECK(added == 1, "bad attribute");
 }
 
 void AddExtension(X509* certificate, int kind, const std::string& value) {
@@ -52,7 +55,7 @@ bssl::UniquePtr<X509> NewCertificate(EVP_PKEY* key,
   X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -3 * kDaySeconds);
   X509_gmtime_adj(X509_getm_notAfter(certificate.get()),
                   expired ? -kDaySeconds : kDaySeconds);
-  SetName(X509_get_subject_name(certificate.get()), common_name);
+  AddToName(X509_get_subject_name(certificate.get()), "CN", common_name);
   X509_set_pubkey(certificate.get(), key);
   return certificate;
 }
@@ -116,6 +119,9 @@ TestCertificate TestAuthority::Issue(const Subject& subject) const {
   bssl::UniquePtr<EVP_PKEY> key = NewKey();
   bssl::UniquePtr<X509> certificate =
       NewCertificate(key.get(), subject.common_name, subject.expired);
+  for (const auto& [attribute, value] : subject.attributes) {
+    AddToName(X509_get_subject_name(certificate.get()), attribute, value);
+  }
   const std::string names = AlternativeNames(subject);
   if (!names.empty()) {
     AddExtension(certificate.get(), NID_subject_alt_name, names);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace gatehouse {
@@ -23,6 +24,8 @@ class TestAuthority {
     std::vector<std::string> dns_names = {};
     std::vector<std::string> addresses = {};
     std::vector<std::string> rfc822_names = {};
+    // More of the subject: a name or an OID, and its value.
+    std::vector<std::pair<std::string, std::string>> attributes = {};
     bool expired = false;
     bool self_signed = false;
   };

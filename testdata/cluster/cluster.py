@@ -80,13 +80,13 @@ class Certificates:
     def _openssl(*arguments):
         run("openssl", *map(str, arguments), stderr=subprocess.DEVNULL)
 
-    def make(self, name, alternative="IP:127.0.0.1,DNS:localhost"):
-        """(certificate file, key file)"""
+    def make(self, name, alternative="IP:127.0.0.1,DNS:localhost", subject=None):
+        """(certificate file, key file); `subject` as openssl writes it: /CN=…/UID=…"""
         key, request, certificate = (self.folder / f"{name}.{kind}" for kind in ("key", "csr", "pem"))
         extension = self.folder / f"{name}.ext"
         extension.write_text(f"subjectAltName={alternative}\n")
         self._openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                      "-keyout", key, "-out", request, "-subj", f"/CN={name}")
+                      "-keyout", key, "-out", request, "-subj", subject or f"/CN={name}")
         self._openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self.ca_key,
                       "-CAcreateserial", "-days", "30", "-extfile", extension, "-out", certificate)
         key.chmod(0o600)

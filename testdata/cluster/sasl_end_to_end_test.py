@@ -199,6 +199,23 @@ class CertificateTest(SaslTestCase):
                 own_name = base64.b64encode(ALICE.encode()).decode()
                 self.assertTrue(upgraded.authenticate("EXTERNAL", own_name).accepted)
 
+    def test_logs_in_whom_the_chosen_attribute_names(self):
+        """Whatever else stands in the certificate."""
+        files = self.cluster.certificates.make(
+            "attributes", f"email:{BOB}", f"/CN=Alice/emailAddress={ALICE}/UID={ALICE}")
+        for identity in ("emailAddress", "0.9.2342.19200300.100.1.1"):
+            settings = {**self.external, "tls": {**self.external["tls"], "clientIdentity": identity}}
+            for client in CLIENTS:
+                with self.subTest(client.SERVICE, identity=identity):
+                    proxy = self.start_proxy(client, identity, settings)
+                    connected = self.connect(client, proxy.listeners[1], context=self.context(files))
+                    self.assertTrue(connected.authenticate("EXTERNAL", "").accepted)
+                    connected.close()
+                    connected = self.connect(client, proxy.listeners[1], context=self.context(self.alice))
+                    self.assertNotIn("EXTERNAL", connected.mechanisms())
+        for record in proxy.records():
+            self.assertNotEqual(record.get("user"), BOB)
+
     def test_lets_nobody_in_as_somebody_else(self):
         somebody_else = base64.b64encode(BOB.encode()).decode()
         for client, proxy in self.proxies.items():
