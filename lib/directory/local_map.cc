@@ -2,9 +2,14 @@
 
 #include <re2/re2.h>
 
+#include <algorithm>
+#include <array>
+#include <string>
 #include <utility>
 
+#include "absl/hash/hash.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "lib/base/string_bridge.h"
 
 namespace gatehouse {
@@ -12,25 +17,60 @@ namespace gatehouse {
 LocalMap::LocalMap() = default;
 LocalMap::~LocalMap() = default;
 
-bool LocalMap::Add(std::string_view name, Entry entry) {
-  return entries_
-      .try_emplace(absl::AsciiStrToLower(ToAbsl(name)), std::move(entry))
-      .second;
+Location LocalMap::Entry::LocationOf(std::string_view name) const {
+  Location result = *location;
+  result.user = std::string(user.empty() ? name : user);
+  if (result.addresses.empty() && !user.empty()) {
+    result.addresses.push_back(result.user);
+  }
+  return result;
 }
 
-absl::Status LocalMap::AddPattern(std::string_view expression, Entry entry) {
+// In steps that stand on the stack: an entry is hashed without an allocation.
+size_t LocalMap::HashIgnoringCase::operator()(absl::string_view name) const {
+  std::array<char, 128> lower;
+  size_t hash = name.size();
+  while (!name.empty()) {
+    const absl::string_view step = name.substr(0, lower.size());
+    std::transform(step.begin(), step.end(), lower.begin(),
+                   absl::ascii_tolower);
+    hash = absl::HashOf(hash, absl::string_view(lower.data(), step.size()));
+    name.remove_prefix(step.size());
+  }
+  return hash;
+}
+
+bool LocalMap::EqualIgnoringCase::operator()(absl::string_view a,
+                                             absl::string_view b) const {
+  return absl::EqualsIgnoreCase(a, b);
+}
+
+std::string_view LocalMap::Keep(std::string text) {
+  return texts_.emplace_back(std::move(text));
+}
+
+const Location* LocalMap::Keep(Location location) {
+  return &locations_.emplace_back(std::move(location));
+}
+
+bool LocalMap::Add(std::string_view name, const Entry& entry) {
+  return entries_.try_emplace(ToAbsl(name), entry).second;
+}
+
+absl::Status LocalMap::AddPattern(std::string_view expression,
+                                  const Location* location) {
   re2::RE2::Options options;
   options.set_case_sensitive(false);
   options.set_log_errors(false);
   auto compiled = std::make_unique<const re2::RE2>(
       re2::StringPiece(expression.data(), expression.size()), options);
   if (!compiled->ok()) return absl::InvalidArgumentError(compiled->error());
-  patterns_.push_back({std::move(compiled), std::move(entry)});
+  patterns_.push_back({std::move(compiled), {{}, {}, location}});
   return absl::OkStatus();
 }
 
 const LocalMap::Entry* LocalMap::FindExact(std::string_view name) const {
-  const auto found = entries_.find(absl::AsciiStrToLower(ToAbsl(name)));
+  const auto found = entries_.find(ToAbsl(name));
   return found == entries_.end() ? nullptr : &found->second;
 }
 

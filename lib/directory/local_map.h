@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "lib/directory/directory.h"
 
 namespace re2 {
@@ -22,11 +24,21 @@ namespace gatehouse {
 // needs no directory. Names are compared without regard to ASCII case. A name
 // that has no entry of its own is that of the first pattern it matches, and
 // else that of its "@domain". Filled once, then read by every thread.
+//
+// Maps have many entries and few hosts: entries are views of texts, and share
+// locations, that the map has been given to keep.
 class LocalMap {
  public:
   struct Entry {
-    std::string password_hash;  // crypt(3); "": nobody can log in by password
-    Location location;
+    // The account, in the file's spelling. "": the name that is asked for, as
+    // in the entry of a pattern or a whole domain.
+    std::string_view user;
+    std::string_view password_hash;  // crypt(3); "": no login by password
+    // The rest of the location. Where it has no addresses, `user` is the one.
+    const Location* location = nullptr;
+
+    // What the entry says of `name`, which has led to it.
+    Location LocationOf(std::string_view name) const;
   };
 
   LocalMap();
@@ -35,11 +47,17 @@ class LocalMap {
   // Makes room for so many names at once.
   void Reserve(size_t names) { entries_.reserve(names); }
 
-  // False where the name is there already.
-  bool Add(std::string_view name, Entry entry);
-  // An entry for every name that the RE2 expression matches as a whole. Such an
-  // entry has no password. An error where it is no such expression.
-  absl::Status AddPattern(std::string_view expression, Entry entry);
+  // For any number of entries.
+  std::string_view Keep(std::string text);
+  const Location* Keep(Location location);
+
+  // All that `name` and `entry` show must have been kept. False where the name
+  // is there already.
+  bool Add(std::string_view name, const Entry& entry);
+  // The location of every name that the RE2 expression matches as a whole. An
+  // error where it is no such expression.
+  absl::Status AddPattern(std::string_view expression,
+                          const Location* location);
 
   // The entry of `name`, else of a pattern, else of its "@domain", else null.
   const Entry* Find(std::string_view name) const;
@@ -53,7 +71,18 @@ class LocalMap {
     Entry entry;
   };
 
-  absl::flat_hash_map<std::string, Entry> entries_;
+  struct HashIgnoringCase {
+    size_t operator()(absl::string_view name) const;
+  };
+  struct EqualIgnoringCase {
+    bool operator()(absl::string_view a, absl::string_view b) const;
+  };
+
+  std::deque<std::string> texts_;
+  std::deque<Location> locations_;
+  absl::flat_hash_map<absl::string_view, Entry, HashIgnoringCase,
+                      EqualIgnoringCase>
+      entries_;
   std::vector<Pattern> patterns_;
 };
 

@@ -40,15 +40,16 @@ std::unique_ptr<Operation> StaticDirectory::Authenticate(
   const bool known = entry != nullptr && !entry->password_hash.empty();
   auto check = std::make_shared<Check>();
   check->secret = secret.Clone();
-  check->hash = known ? entry->password_hash : kNobodysHash;
+  check->hash = known ? std::string(entry->password_hash) : kNobodysHash;
   auto work = [check] {
     check->matches = MatchesCrypt(check->secret, check->hash);
   };
   // The entry lives as long as the map, which the callback holds.
   auto answer = [check, known, entry, map = std::move(map),
-                 done = std::move(done)]() mutable {
+                 name = std::string(name), done = std::move(done)]() mutable {
     if (!known || !check->matches) return done(Denial::kNotFound);
-    done(Account{entry->location.user, entry->location});
+    Location location = entry->LocationOf(name);
+    done(Account{location.user, std::move(location)});
   };
   return network_.RunOffLoop(std::move(work), std::move(answer));
 }
@@ -58,12 +59,7 @@ std::unique_ptr<Operation> StaticDirectory::Locate(std::string_view name,
   const auto map = map_->load();
   const LocalMap::Entry* entry = map->Find(name);
   LocateResult result = Denial::kNotFound;
-  if (entry != nullptr) {
-    Location location = entry->location;
-    // The entry of a pattern or a whole domain names no user of its own.
-    if (location.user.empty()) location.user = std::string(name);
-    result = std::move(location);
-  }
+  if (entry != nullptr) result = entry->LocationOf(name);
   return network_.Defer(
       [result = std::move(result), done = std::move(done)]() mutable {
         done(std::move(result));

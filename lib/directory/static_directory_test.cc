@@ -19,23 +19,19 @@ class StaticDirectoryTest : public testing::Test {
  protected:
   StaticDirectoryTest() {
     auto map = std::make_shared<LocalMap>();
-    EXPECT_TRUE(map->Add("Alice@Example.com", Alice()));
-    LocalMap::Entry domain;
-    domain.location.host = Endpoint{"store2.example.com", 0};
-    EXPECT_TRUE(map->Add("@example.org", domain));
-    LocalMap::Entry locked;
-    locked.location.user = "locked@example.com";
-    EXPECT_TRUE(map->Add("locked@example.com", locked));
+    const auto at = [&](const char* host, uint16_t port) {
+      Location location;
+      location.host = Endpoint{host, port};
+      return map->Keep(std::move(location));
+    };
+    EXPECT_TRUE(map->Add("Alice@Example.com", {"alice@example.com", kSecretHash,
+                                               at("127.0.0.1", 10143)}));
+    EXPECT_TRUE(
+        map->Add("@example.org", {"", "", at("store2.example.com", 0)}));
+    EXPECT_TRUE(map->Add("locked@example.com",
+                         {"locked@example.com", "", map->Keep(Location())}));
     directory_ = std::make_unique<StaticDirectory>(
         network_, std::make_shared<CurrentLocalMap>(std::move(map)));
-  }
-
-  static LocalMap::Entry Alice() {
-    LocalMap::Entry entry;
-    entry.password_hash = kSecretHash;
-    entry.location.user = "alice@example.com";
-    entry.location.host = Endpoint{"127.0.0.1", 10143};
-    return entry;
   }
 
   std::optional<Account> Authenticate(std::string_view name,

@@ -63,9 +63,9 @@ TEST(ConfigTest, LoadsTheExampleMap) {
   const LocalMapResult result =
       ReadLocalMap(std::string(kFolder) + "/users.json");
   ASSERT_TRUE(result.map) << testing::PrintToString(result.faults);
-  EXPECT_EQ(result.map->Find("ALICE@example.com")->location.host,
+  EXPECT_EQ(result.map->Find("ALICE@example.com")->location->host,
             (Endpoint{"127.0.0.1", 10143}));
-  EXPECT_EQ(result.map->Find("bob@example.com")->location.user, "bob");
+  EXPECT_EQ(result.map->Find("bob@example.com")->user, "bob");
   EXPECT_TRUE(result.map->Find("somebody@example.org"));
 }
 

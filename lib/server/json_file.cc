@@ -1,9 +1,11 @@
 #include "lib/server/json_file.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <set>
+#include <system_error>
 #include <vector>
 
 namespace gatehouse {
@@ -54,12 +56,16 @@ std::optional<std::string> ReadFile(const std::string& file) {
   std::ifstream in(file, std::ios::binary);
   if (!in) return std::nullopt;
   std::string text;
-  constexpr size_t kStep = 1 << 20;
+  // All of an ordinary file at the first step; more where it has grown, or is
+  // none.
+  std::error_code unknown;
+  const auto size = std::filesystem::file_size(file, unknown);
+  const size_t step = std::max<size_t>(unknown ? 0 : size + 1, 65536);
   do {
-    const size_t size = text.size();
-    text.resize(size + kStep);
-    in.read(text.data() + size, kStep);
-    text.resize(size + static_cast<size_t>(in.gcount()));
+    const size_t before = text.size();
+    text.resize(before + step);
+    in.read(text.data() + before, static_cast<std::streamsize>(step));
+    text.resize(before + static_cast<size_t>(in.gcount()));
   } while (in);
   if (in.bad()) return std::nullopt;
   return text;

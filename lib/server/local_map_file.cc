@@ -21,31 +21,34 @@ void ReadHost(JsonReader& reader, Location& location) {
                            "\"imaps://name:port\")");
 }
 
-LocalMap::Entry ReadEntry(const std::string& name, JsonReader reader) {
-  LocalMap::Entry entry;
+// False where the name is there already.
+bool ReadEntry(const std::string& name, JsonReader reader, LocalMap& map) {
   const bool whole_domain = name.starts_with('@');
-  entry.password_hash = reader.String("password");
-  Location& location = entry.location;
-  location.user = reader.String("user", whole_domain ? "" : name);
+  const std::string_view password = map.Keep(reader.String("password"));
+  const std::string_view user =
+      map.Keep(reader.String("user", whole_domain ? "" : name));
+  Location location;
   ReadHost(reader, location);
   location.addresses = reader.Strings("addresses");
   if (location.addresses.empty() && !whole_domain) location.addresses = {name};
   location.routing_address = reader.String("routingAddress");
-  if (whole_domain && !entry.password_hash.empty()) {
+  if (whole_domain && !password.empty()) {
     reader.Fault("password", "an entry for a whole domain has none");
   }
   reader.Finish();
-  return entry;
+  return map.Add(map.Keep(name),
+                 {user, password, map.Keep(std::move(location))});
 }
 
 void ReadPattern(JsonReader reader, LocalMap& map) {
   const std::string expression = reader.String("match");
-  LocalMap::Entry entry;
-  ReadHost(reader, entry.location);
-  entry.location.routing_address = reader.String("routingAddress");
+  Location location;
+  ReadHost(reader, location);
+  location.routing_address = reader.String("routingAddress");
   reader.Finish();
   if (expression.empty()) return reader.Fault("match", "missing");
-  const absl::Status status = map.AddPattern(expression, std::move(entry));
+  const absl::Status status =
+      map.AddPattern(expression, map.Keep(std::move(location)));
   if (!status.ok()) reader.Fault("match", std::string(status.message()));
 }
 
@@ -55,7 +58,7 @@ void ReadJsonMap(std::string_view text, LocalMap& map, FaultList& faults) {
   JsonReader root(*json, "", faults);
   JsonReader users = root.Object("users");
   for (const std::string& name : users.Keys()) {
-    if (!map.Add(name, ReadEntry(name, users.Object(name)))) {
+    if (!ReadEntry(name, users.Object(name), map)) {
       users.Fault(name, "stands here twice (case doesn't count)");
     }
   }
@@ -87,13 +90,13 @@ std::optional<FileVersion> FileVersion::Of(const std::string& file) {
   return version;
 }
 
-LocalMapResult ParseLocalMap(std::string_view text, const std::string& file) {
+LocalMapResult ParseLocalMap(std::string text, const std::string& file) {
   FaultList faults(file);
   auto map = std::make_shared<LocalMap>();
   if (IsJson(text)) {
     ReadJsonMap(text, *map, faults);
   } else {
-    ReadLocalMapTable(text, *map, faults);
+    ReadLocalMapTable(map->Keep(std::move(text)), *map, faults);
   }
   LocalMapResult result;
   result.faults = faults.faults();
@@ -104,10 +107,10 @@ LocalMapResult ParseLocalMap(std::string_view text, const std::string& file) {
 LocalMapResult ReadLocalMap(const std::string& file) {
   // Looked at first: a change while it is read is seen at the next look.
   const auto version = FileVersion::Of(file);
-  const auto text = ReadFile(file);
+  auto text = ReadFile(file);
   LocalMapResult result;
   if (text) {
-    result = ParseLocalMap(*text, file);
+    result = ParseLocalMap(std::move(*text), file);
   } else {
     result.faults = {file + ": no such file, or not readable"};
   }

@@ -50,7 +50,8 @@ struct LocalMapResult {
 };
 
 LocalMapResult ReadLocalMap(const std::string& file);
-LocalMapResult ParseLocalMap(std::string_view text, const std::string& file);
+// A map that was a table keeps its text.
+LocalMapResult ParseLocalMap(std::string text, const std::string& file);
 
 // A map with the file that it comes from.
 struct LocalMapFile {

@@ -56,19 +56,19 @@ TEST(LocalMapFileTest, ReadsUris) {
                        "u.json")
                        .map;
   ASSERT_TRUE(map);
-  EXPECT_EQ(map->Find("a@b")->location.host, (Endpoint{"x", 9993}));
-  EXPECT_TRUE(*map->Find("a@b")->location.implicit_tls);
-  EXPECT_FALSE(map->Find("c@d")->location.implicit_tls.has_value());
+  EXPECT_EQ(map->Find("a@b")->location->host, (Endpoint{"x", 9993}));
+  EXPECT_TRUE(*map->Find("a@b")->location->implicit_tls);
+  EXPECT_FALSE(map->Find("c@d")->location->implicit_tls.has_value());
 }
 
 // The host that `name` is routed to by `text`; "" where there is none.
 std::string HostOf(std::string_view text, std::string_view name) {
-  const LocalMapResult result = ParseLocalMap(text, "t");
+  const LocalMapResult result = ParseLocalMap(std::string(text), "t");
   EXPECT_TRUE(result.faults.empty()) << result.faults.front();
   if (result.map == nullptr) return "";
   const LocalMap::Entry* entry = result.map->Find(name);
-  if (entry == nullptr || !entry->location.host) return "";
-  return entry->location.host->ToString();
+  if (entry == nullptr || !entry->location->host) return "";
+  return entry->location->host->ToString();
 }
 
 TEST(LocalMapFileTest, AsksTheNameThenThePatternsInOrderThenTheDomain) {
@@ -103,14 +103,15 @@ TEST(LocalMapFileTest, ReadsTablesOfNamesHostsAndHashes) {
   ASSERT_TRUE(map);
   const LocalMap::Entry* alice = map->FindExact("alice@A");
   ASSERT_NE(alice, nullptr);
-  EXPECT_EQ(alice->location.user, "Alice@a");
-  EXPECT_EQ(alice->location.addresses, std::vector<std::string>{"Alice@a"});
-  EXPECT_EQ(alice->location.host, (Endpoint{"x", 9993}));
-  EXPECT_EQ(alice->location.implicit_tls, true);
+  EXPECT_EQ(alice->user, "Alice@a");
+  EXPECT_EQ(alice->LocationOf("alice@A").addresses,
+            std::vector<std::string>{"Alice@a"});
+  EXPECT_EQ(alice->location->host, (Endpoint{"x", 9993}));
+  EXPECT_EQ(alice->location->implicit_tls, true);
   EXPECT_EQ(alice->password_hash, "$6$x");
   const LocalMap::Entry* bob = map->FindExact("bob@a");
   ASSERT_NE(bob, nullptr);
-  EXPECT_EQ(bob->location.host, std::nullopt);
+  EXPECT_EQ(bob->location->host, std::nullopt);
   EXPECT_EQ(bob->password_hash, "$1$y");
 }
 
@@ -171,7 +172,7 @@ class LocalMapReloaderTest : public testing::Test {
 
   std::string Host() const {
     const auto map = file_->map.load();
-    return map->Find("a@b")->location.host->ToString();
+    return map->Find("a@b")->location->host->ToString();
   }
 
   const std::string path_ =

@@ -4,6 +4,9 @@
 #include <string>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
+#include "lib/base/string_bridge.h"
 #include "lib/directory/mail_host.h"
 
 namespace gatehouse {
@@ -12,19 +15,14 @@ namespace {
 // A file that isn't a table has a fault on every line; nobody reads more.
 constexpr size_t kMostFaults = 20;
 
-constexpr std::string_view kBlanks = " \t\r";
+bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 
 // Takes the next field off `rest`; empty where there is none.
 std::string_view TakeField(std::string_view& rest) {
-  const size_t begin = rest.find_first_not_of(kBlanks);
-  if (begin == std::string_view::npos) {
-    rest = {};
-    return {};
-  }
-  rest.remove_prefix(begin);
-  const std::string_view field = rest.substr(0, rest.find_first_of(kBlanks));
-  rest.remove_prefix(field.size());
-  return field;
+  const auto begin = std::find_if_not(rest.begin(), rest.end(), IsBlank);
+  const auto end = std::find_if(begin, rest.end(), IsBlank);
+  rest = std::string_view(end, rest.end());
+  return {begin, end};
 }
 
 class TableReader {
@@ -54,40 +52,47 @@ class TableReader {
     if (name.empty() || name.front() == '#') return;
     const std::string_view host = TakeField(line);
     const std::string_view hash = TakeField(line);
-    LocalMap::Entry entry;
     if (host.empty()) return Fault("a name without a host (\"-\" for none)");
     if (!TakeField(line).empty()) {
       return Fault("more than a name, a host and a password's hash");
     }
-    if (host != "-" && !ReadMailHost(host, entry.location)) {
+    const Location* location = LocationAt(host);
+    if (location == nullptr) {
       return Fault("\"" + std::string(host) + "\" is not a host (\"name\", " +
                    "\"name:port\", \"imaps://name:port\")");
     }
-    entry.password_hash = std::string(hash);
-    Add(name, std::move(entry));
+    Add(name, hash, location);
   }
 
-  void Add(std::string_view name, LocalMap::Entry entry) {
+  // Null where the text is no host. A table names the same few again and again.
+  const Location* LocationAt(std::string_view host) {
+    const auto [found, is_new] = hosts_.try_emplace(ToAbsl(host), nullptr);
+    Location location;
+    if (is_new && (host == "-" || ReadMailHost(host, location))) {
+      found->second = map_.Keep(std::move(location));
+    }
+    return found->second;
+  }
+
+  void Add(std::string_view name, std::string_view hash,
+           const Location* location) {
     const bool pattern = name.front() == '/';
-    if ((pattern || name.front() == '@') && !entry.password_hash.empty()) {
+    const bool whole_domain = name.front() == '@';
+    if ((pattern || whole_domain) && !hash.empty()) {
       return Fault("an entry for many names has no password");
     }
-    if (pattern) return AddPattern(name, std::move(entry));
-    if (name.front() != '@') {
-      entry.location.user = std::string(name);
-      entry.location.addresses.emplace_back(name);
-    }
-    if (!map_.Add(name, std::move(entry))) {
+    if (pattern) return AddPattern(name, location);
+    if (!map_.Add(name, {whole_domain ? "" : name, hash, location})) {
       Fault("\"" + std::string(name) + "\" stands here twice");
     }
   }
 
-  void AddPattern(std::string_view name, LocalMap::Entry entry) {
+  void AddPattern(std::string_view name, const Location* location) {
     if (name.size() < 2 || name.back() != '/') {
       return Fault("an expression that doesn't end in a slash");
     }
     const absl::Status status =
-        map_.AddPattern(name.substr(1, name.size() - 2), std::move(entry));
+        map_.AddPattern(name.substr(1, name.size() - 2), location);
     if (!status.ok()) Fault(std::string(status.message()));
   }
 
@@ -99,6 +104,8 @@ class TableReader {
 
   LocalMap& map_;
   FaultList& faults_;
+  // By their text, which is the table's.
+  absl::flat_hash_map<absl::string_view, const Location*> hosts_;
   size_t line_number_ = 0;
   size_t fault_count_ = 0;
 };

@@ -8,8 +8,9 @@
 
 namespace gatehouse {
 
-// Reads a localFile map that is a table: one entry a line, its fields divided
-// by blanks or tabs, "#" beginning a line that says nothing.
+// Reads a localFile map that is a table, whose text `map` keeps: one entry a
+// line, its fields divided by blanks or tabs, "#" beginning a line that says
+// nothing.
 //
 //   # name             host                     password: crypt(3)
 //   alice@example.com  store1.example.com       $6$…
