@@ -97,7 +97,8 @@ uint16_t FreePort() {
 
 }  // namespace
 
-RealSlapd::RealSlapd(const Options& options) : extra_urls_(options.extra_urls) {
+RealSlapd::RealSlapd(const Options& options)
+    : extra_urls_(options.extra_urls), log_(options.log) {
   const char* parent = std::getenv("TEST_TMPDIR");
   folder_ = std::string(parent == nullptr ? "/tmp" : parent) + "/slapd.XXXXXX";
   GATEHOUSE_CHECK(mkdtemp(folder_.data()) != nullptr, "no temporary folder");
@@ -128,9 +129,9 @@ std::string RealSlapd::Log() const {
 }
 
 void RealSlapd::Start() {
-  // "-d stats" also keeps it in the foreground.
-  pid_ = Spawn({kSlapd, "-d", "stats", "-f", folder_ + "/slapd.conf", "-h",
-                url() + " " + extra_urls_},
+  // "-d" also keeps it in the foreground.
+  pid_ = Spawn({kSlapd, "-d", log_ ? "stats" : "none", "-f",
+                folder_ + "/slapd.conf", "-h", url() + " " + extra_urls_},
                folder_ + "/slapd.log");
   constexpr int kTries = 2000;
   for (int i = 0; i < kTries; ++i) {

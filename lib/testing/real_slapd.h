@@ -21,6 +21,7 @@ class RealSlapd {
     std::string global_config;  // slapd.conf lines before the database
     std::string database_config;
     std::string extra_urls;  // listened on besides the loopback port
+    bool log = true;         // false: Log() stays empty, and slapd is quicker
   };
 
   explicit RealSlapd(const Options& options);
@@ -51,6 +52,7 @@ class RealSlapd {
 
   std::string folder_;
   std::string extra_urls_;
+  bool log_ = true;
   uint16_t port_ = 0;
   pid_t pid_ = 0;
 };

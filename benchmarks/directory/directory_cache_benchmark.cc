@@ -1,0 +1,86 @@
+// What a question costs that the cache answers.
+
+#include <benchmark/benchmark.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "lib/directory/cached_directory.h"
+#include "lib/net/uv_network.h"
+#include "lib/testing/fake_directory.h"
+#include "lib/testing/recording_log.h"
+
+namespace gatehouse {
+namespace {
+
+constexpr int kNames = 100'000;
+
+std::string NameOf(int number) {
+  return "firstname.lastname" + std::to_string(number) + "@example.com";
+}
+
+Location LocationOf(int number) {
+  Location location;
+  location.user = NameOf(number);
+  location.host =
+      Endpoint{"store" + std::to_string(number % 40) + ".example.com", 143};
+  location.addresses = {location.user};
+  return location;
+}
+
+std::shared_ptr<DirectoryCache> FullCache(absl::Time now) {
+  DirectoryCacheOptions options;
+  options.ttl = absl::Hours(24);
+  options.size_bytes = size_t{512} << 20;  // all of them
+  auto cache = std::make_shared<DirectoryCache>(options);
+  for (int i = 0; i < kNames; ++i) {
+    cache->PutLocation(NameOf(i), LocationOf(i), now);
+  }
+  return cache;
+}
+
+// The cache alone, by several workers at once.
+void BM_FindKnown(benchmark::State& state) {
+  static const auto cache = FullCache(absl::Now());
+  int number = 7 * state.thread_index();
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(cache->FindKnown(NameOf(number)));
+    number = (number + 7919) % kNames;
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(BM_FindKnown)->Threads(1)->Threads(2)->UseRealTime();
+
+// As a session asks: the name is normalised, and the answer comes from the
+// loop. 64 questions a turn of the loop.
+void BM_Locate(benchmark::State& state) {
+  constexpr int kAtOnce = 64;
+  auto network = UvNetwork::Create();
+  RecordingLog log;
+  CachedDirectory directory(*network, log, {},
+                            std::make_unique<FakeDirectory>(*network),
+                            FullCache(network->Now()));
+  std::unique_ptr<Operation> operations[kAtOnce];
+  int number = 0;
+  for (auto _ : state) {
+    int answers = 0;
+    for (auto& operation : operations) {
+      operation = directory.Locate(NameOf(number), [&](LocateResult result) {
+        if (!std::holds_alternative<Location>(result)) {
+          state.SkipWithError("not found");
+        }
+        if (++answers == kAtOnce) network->Stop();
+      });
+      number = (number + 7919) % kNames;
+    }
+    network->Run();
+  }
+  state.SetItemsProcessed(state.iterations() * kAtOnce);
+}
+BENCHMARK(BM_Locate);
+
+}  // namespace
+}  // namespace gatehouse
+
+BENCHMARK_MAIN();
