@@ -100,8 +100,7 @@ void Worker::OnAccept(const std::string& address,
       factory_->NewSession(entrance.settings, std::move(stream), *this);
   ClientSession& begun = *session;
   const bool counted = admission == Admission::kCounted;
-  sessions_.emplace(&begun,
-                    Kept{std::move(session), counted ? peer : SocketAddress()});
+  sessions_.emplace(&begun, Kept{std::move(session), counted});
   WorkerStats::Add(stats_->sessions);
   begun.Start();
   if (admission != Admission::kOverLimit) return;
@@ -144,8 +143,8 @@ void Worker::OnEnded(ClientSession& session) {
   WorkerStats::Add(stats_->bytes_from_client, record.bytes_from_client);
   WorkerStats::Add(stats_->bytes_to_client, record.bytes_to_client);
   const auto kept = sessions_.find(&session);
-  const SocketAddress& counted_for = kept->second.counted_for;
-  if (counted_for.is_set()) limit_->Leave(counted_for);
+  // It is still the peer that was counted: behind a balancer nobody is.
+  if (kept->second.counted) limit_->Leave(record.peer);
   if (session.joined()) WorkerStats::Subtract(stats_->joined);
   sessions_.erase(kept);
   if (!retired_.empty()) network_->Post([this] { DropRetired(); });

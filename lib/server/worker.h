@@ -61,9 +61,7 @@ class Worker : public SessionOwner {
 
   struct Kept {
     std::unique_ptr<ClientSession> session;
-    // Whom the address limit counts it for; unset: it isn't counted. Not asked
-    // of the stream again, which may have lost its peer by then.
-    SocketAddress counted_for;
+    bool counted;  // by the address limit, for the peer in its record
   };
 
   void Use(std::shared_ptr<const Runtime> runtime);

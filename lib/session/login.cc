@@ -400,7 +400,7 @@ void Login::Shutdown(DownstreamMachine::ShutdownReason reason) {
 void Login::End(std::string_view how, std::string_view detail) {
   wait_.reset();
   deadline_.reset();
-  record_.end = std::string(how);
+  record_.end = how;
   if (record_.detail.empty()) {
     record_.detail = std::string(detail);
   } else if (!detail.empty()) {

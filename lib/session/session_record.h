@@ -1,36 +1,59 @@
 #ifndef GATEHOUSE_LIB_SESSION_SESSION_RECORD_H_
 #define GATEHOUSE_LIB_SESSION_SESSION_RECORD_H_
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <string>
+#include <string_view>
 
 #include "absl/time/time.h"
 #include "lib/base/endpoint.h"
 #include "lib/base/log.h"
+#include "lib/session/short_text.h"
 
 namespace gatehouse {
 
+// How long a login waited for something: in whole microseconds, and what is
+// longer than 71 minutes counts as that.
+class Waited {
+ public:
+  Waited() = default;
+  Waited& operator=(absl::Duration duration) {
+    constexpr int64_t kLongest = std::numeric_limits<uint32_t>::max();
+    microseconds_ = static_cast<uint32_t>(
+        std::clamp<int64_t>(absl::ToInt64Microseconds(duration), 0, kLongest));
+    return *this;
+  }
+  operator absl::Duration() const { return absl::Microseconds(microseconds_); }
+
+ private:
+  uint32_t microseconds_ = 0;
+};
+
 // What a session leaves in the log, gathered on its way: one line a session.
+// Idle sessions keep theirs, so that its size is what a session costs.
 struct SessionRecord {
-  std::string id;  // also told to the upstream, so that two logs can be joined
+  // Also told to the upstream, so that two logs can be joined.
+  ShortText<12> id;
+  ShortText<12> mechanism;
+  ShortText<8> tls;  // version, "" in plaintext
   SocketAddress peer;
   SocketAddress local;
-  std::string mechanism;
+  int failed_logins = 0;
   std::string user;      // canonical once the directory has answered
   std::string master;    // whose password it was, where not the user's
   std::string upstream;  // "host:port"
-  std::string tls;       // version, "" in plaintext
-  int failed_logins = 0;
 
   absl::Time began;
   // What was waited for, in the order of the waits.
-  absl::Duration directory;
-  absl::Duration connecting;
-  absl::Duration upstream_login;
-  absl::Duration until_joined;
+  Waited directory;
+  Waited connecting;
+  Waited upstream_login;
+  Waited until_joined;
 
   // How it ended: "logout", "eof", "upstream_closed" …, and more for a reader.
-  std::string end;
+  ShortText<24> end;
   std::string detail;
   uint64_t bytes_from_client = 0;  // after login
   uint64_t bytes_to_client = 0;
