@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "lib/protocol/smtp/smtp_protocol.h"
 #include "lib/server/directory_stack.h"
 #include "lib/session/upstreams_met.h"
 
@@ -18,17 +19,34 @@ std::shared_ptr<const Context> Share(
   return nullptr;
 }
 
+std::shared_ptr<const TlsClientContext> ClientTls(const UpstreamConfig& config,
+                                                  const std::string& where,
+                                                  RuntimeResult& result) {
+  TlsClientContext::Options options;
+  options.ca_file = config.ca_file;
+  options.verify = config.verify;
+  return Share(TlsClientContext::Create(options), where, result);
+}
+
 void LoadTls(Runtime& runtime, const std::string& file, RuntimeResult& result) {
   const Config& config = runtime.config;
   if (!config.tls.certificates.empty()) {
     runtime.server_tls =
         Share(TlsServerContext::Create(config.tls), file + ": /tls", result);
   }
-  TlsClientContext::Options options;
-  options.ca_file = config.upstream.ca_file;
-  options.verify = config.upstream.verify;
-  runtime.client_tls =
-      Share(TlsClientContext::Create(options), file + ": /upstream", result);
+  runtime.client_tls = ClientTls(config.upstream, file + ": /upstream", result);
+  if (!config.smtp) return;
+  const SmtpConfig& smtp = *config.smtp;
+  runtime.home_tls =
+      ClientTls(smtp.home, file + ": /submission/upstream", result);
+  if (smtp.relay_host) {
+    runtime.relay_tls =
+        ClientTls(smtp.relay_host->upstream, file + ": /relayHost", result);
+  }
+  if (smtp.fallback_relay) {
+    runtime.fallback_tls = ClientTls(smtp.fallback_relay->upstream,
+                                     file + ": /fallbackRelay", result);
+  }
 }
 
 void LoadLocalMaps(Runtime& runtime, RuntimeResult& result) {
@@ -57,38 +75,58 @@ void SetCaches(Runtime& runtime, const Runtime* previous) {
   }
 }
 
-void SetUpstream(const Runtime& runtime,
-                 const std::vector<SocketAddress>& own_listeners,
-                 UpstreamSettings& upstream) {
-  const UpstreamConfig& config = runtime.config.upstream;
-  upstream.port = config.port;
-  upstream.tls = config.tls;
-  upstream.tls_context = runtime.client_tls;
-  upstream.connect_timeout = config.connect_timeout;
-  upstream.login_timeout = config.login_timeout;
-  upstream.rules.names = config.allowed_names;
-  upstream.rules.blocks = config.allowed_blocks;
-  upstream.rules.ports = config.allowed_ports;
-  upstream.rules.own_listeners = own_listeners;
-  upstream.source_addresses = config.source_addresses;
-  upstream.forward_client = config.forward_client;
-  upstream.login = config.login;
-  upstream.master_user = config.master_user;
-  upstream.master_password = Secret(config.master_password);
+// What is configured, or else what is learned, by whom `previous` has too.
+UpstreamKnowledge MakeKnowledge(const std::vector<std::string>& fixed,
+                                const UpstreamKnowledge* previous) {
+  if (!fixed.empty()) {
+    return {std::make_shared<LearnedCapabilities>(
+                std::make_shared<const std::vector<std::string>>(fixed)),
+            nullptr};
+  }
+  if (previous != nullptr && previous->met != nullptr) return *previous;
+  return {std::make_shared<LearnedCapabilities>(),
+          std::make_shared<UpstreamsMet>()};
 }
 
-void SetCapabilities(Runtime& runtime, const Runtime* previous) {
-  const std::vector<std::string>& fixed = runtime.config.capabilities;
-  if (!fixed.empty()) {
-    runtime.capabilities = std::make_shared<LearnedCapabilities>(
-        std::make_shared<const std::vector<std::string>>(fixed));
-  } else if (previous != nullptr && previous->upstreams_met != nullptr) {
-    runtime.capabilities = previous->capabilities;
-    runtime.upstreams_met = previous->upstreams_met;
-  } else {
-    runtime.capabilities = std::make_shared<LearnedCapabilities>();
-    runtime.upstreams_met = std::make_shared<UpstreamsMet>();
-  }
+void SetKnowledge(Runtime& runtime, const Runtime* previous) {
+  const Config& config = runtime.config;
+  runtime.knowledge =
+      MakeKnowledge(config.capabilities,
+                    previous == nullptr ? nullptr : &previous->knowledge);
+  if (!config.smtp) return;
+  runtime.home_knowledge =
+      MakeKnowledge(config.smtp->home_capabilities,
+                    previous == nullptr ? nullptr : &previous->home_knowledge);
+}
+
+// All but where they lead to, and what is known of that.
+std::shared_ptr<SessionSettings> NewSettings(
+    const Runtime& runtime, std::shared_ptr<Directory> directory) {
+  const Config& config = runtime.config;
+  auto settings = std::make_shared<SessionSettings>();
+  settings->protocol = runtime.protocol;
+  settings->host_name = config.host_name;
+  settings->tls_context = runtime.server_tls;
+  settings->plaintext_login = config.allow_plaintext_login;
+  settings->names = config.names;
+  settings->masters = config.masters;
+  settings->directory = std::move(directory);
+  settings->authenticate_on_proxy = config.authenticate_on_proxy;
+  settings->default_upstream = config.mapping_host;
+  settings->move_hold = config.move_hold;
+  settings->token_mechanisms = config.token_mechanisms;
+  settings->external_mechanism = config.external_mechanism;
+  settings->limits = config.limits;
+  settings->login_timeout = config.login_timeout;
+  settings->failure_delay = config.failure_delay;
+  settings->idle_timeout = config.idle_timeout;
+  return settings;
+}
+
+void SetKnowledge(const UpstreamKnowledge& knowledge,
+                  SessionSettings& settings) {
+  settings.capabilities = knowledge.capabilities;
+  settings.upstreams_met = knowledge.met;
 }
 
 }  // namespace
@@ -106,35 +144,56 @@ RuntimeResult LoadRuntime(const std::string& file, const Protocol& protocol,
   LoadTls(*runtime, file, result);
   LoadLocalMaps(*runtime, result);
   SetCaches(*runtime, previous);
-  SetCapabilities(*runtime, previous);
+  SetKnowledge(*runtime, previous);
   if (result.faults.empty()) result.runtime = std::move(runtime);
   return result;
+}
+
+UpstreamSettings MakeUpstreamSettings(
+    const UpstreamConfig& config, std::shared_ptr<const TlsClientContext> tls,
+    const std::vector<SocketAddress>& own_listeners) {
+  UpstreamSettings upstream;
+  upstream.port = config.port;
+  upstream.tls = config.tls;
+  upstream.tls_context = std::move(tls);
+  upstream.connect_timeout = config.connect_timeout;
+  upstream.login_timeout = config.login_timeout;
+  upstream.rules.names = config.allowed_names;
+  upstream.rules.blocks = config.allowed_blocks;
+  upstream.rules.ports = config.allowed_ports;
+  upstream.rules.own_listeners = own_listeners;
+  upstream.source_addresses = config.source_addresses;
+  upstream.forward_client = config.forward_client;
+  upstream.login = config.login;
+  upstream.master_user = config.master_user;
+  upstream.master_password = Secret(config.master_password);
+  return upstream;
 }
 
 std::shared_ptr<const SessionSettings> MakeSessionSettings(
     const Runtime& runtime, Network& network, LogSink& log,
     const std::vector<SocketAddress>& own_listeners) {
+  auto settings = NewSettings(runtime, MakeDirectory(runtime, network, log));
   const Config& config = runtime.config;
-  auto settings = std::make_shared<SessionSettings>();
-  settings->protocol = runtime.protocol;
-  settings->host_name = config.host_name;
-  settings->tls_context = runtime.server_tls;
-  settings->plaintext_login = config.allow_plaintext_login;
-  settings->names = config.names;
-  settings->masters = config.masters;
-  settings->directory = MakeDirectory(runtime, network, log);
-  settings->authenticate_on_proxy = config.authenticate_on_proxy;
-  settings->default_upstream = config.mapping_host;
-  settings->move_hold = config.move_hold;
-  SetUpstream(runtime, own_listeners, settings->upstream);
-  settings->token_mechanisms = config.token_mechanisms;
-  settings->external_mechanism = config.external_mechanism;
-  settings->limits = config.limits;
-  settings->login_timeout = config.login_timeout;
-  settings->failure_delay = config.failure_delay;
-  settings->idle_timeout = config.idle_timeout;
-  settings->capabilities = runtime.capabilities;
-  settings->upstreams_met = runtime.upstreams_met;
+  if (config.smtp && config.smtp->mail.lmtp) {
+    settings->protocol = &LmtpProtocol();
+  }
+  settings->upstream =
+      MakeUpstreamSettings(config.upstream, runtime.client_tls, own_listeners);
+  SetKnowledge(runtime.knowledge, *settings);
+  return settings;
+}
+
+std::shared_ptr<const SessionSettings> MakeHomeSettings(
+    const Runtime& runtime, const SessionSettings& stores,
+    const std::vector<SocketAddress>& own_listeners) {
+  auto settings = NewSettings(runtime, stores.directory);
+  const UpstreamConfig& home = runtime.config.smtp->home;
+  // The mapping's port is the one that mail is delivered to.
+  if (settings->default_upstream) settings->default_upstream->port = home.port;
+  settings->upstream =
+      MakeUpstreamSettings(home, runtime.home_tls, own_listeners);
+  SetKnowledge(runtime.home_knowledge, *settings);
   return settings;
 }
 

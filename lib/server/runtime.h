@@ -16,6 +16,12 @@
 
 namespace gatehouse {
 
+// What one kind of upstream offers, and which of them have been met.
+struct UpstreamKnowledge {
+  std::shared_ptr<LearnedCapabilities> capabilities;
+  std::shared_ptr<UpstreamsMet> met;  // null: capabilities are configured
+};
+
 // A configuration brought to life: every file that it names has been read. All
 // workers share one; a reload makes another. Immutable.
 struct Runtime {
@@ -23,12 +29,16 @@ struct Runtime {
   Config config;
   std::shared_ptr<const TlsServerContext> server_tls;  // null: no certificates
   std::shared_ptr<const TlsClientContext> client_tls;
+  // smtp only: of users' own hosts, /relayHost and /fallbackRelay.
+  std::shared_ptr<const TlsClientContext> home_tls;
+  std::shared_ptr<const TlsClientContext> relay_tls;
+  std::shared_ptr<const TlsClientContext> fallback_tls;
   // By name. What is in them follows their files (LocalMapWatch).
   std::map<std::string, std::shared_ptr<LocalMapFile>> local_maps;
   // By the connector's name. What they remember changes, from all threads.
   std::map<std::string, std::shared_ptr<DirectoryCache>> caches;
-  std::shared_ptr<LearnedCapabilities> capabilities;
-  std::shared_ptr<UpstreamsMet> upstreams_met;  // null: none are to be learned
+  UpstreamKnowledge knowledge;
+  UpstreamKnowledge home_knowledge;  // smtp only
 };
 
 struct RuntimeResult {
@@ -46,6 +56,16 @@ RuntimeResult LoadRuntime(const std::string& file, const Protocol& protocol,
 // What the sessions of one worker share: the directories are that worker's own.
 std::shared_ptr<const SessionSettings> MakeSessionSettings(
     const Runtime& runtime, Network& network, LogSink& log,
+    const std::vector<SocketAddress>& own_listeners);
+
+// The same for users who are joined to their own hosts to submit mail; the
+// directory is that of `stores`. Of smtp only.
+std::shared_ptr<const SessionSettings> MakeHomeSettings(
+    const Runtime& runtime, const SessionSettings& stores,
+    const std::vector<SocketAddress>& own_listeners);
+
+UpstreamSettings MakeUpstreamSettings(
+    const UpstreamConfig& config, std::shared_ptr<const TlsClientContext> tls,
     const std::vector<SocketAddress>& own_listeners);
 
 }  // namespace gatehouse

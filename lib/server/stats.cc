@@ -33,10 +33,31 @@ constexpr const char* kRefusalNames[] = {
     "credentials", "authorization", "unavailable", "contact_admin", "expired",
     "in_use",      "login_delay",   "over_quota",  "limit"};
 
+// By WorkerStats::Outcome.
+constexpr const char* kOutcomeNames[] = {"accepted", "deferred", "refused"};
+
 void AppendHead(std::string& text, const char* name, const char* type,
                 const char* help) {
   text.append("# HELP ").append(name).append(" ").append(help).append("\n");
   text.append("# TYPE ").append(name).append(" ").append(type).append("\n");
+}
+
+// A counter that is kept apart by something.
+template <size_t kCount>
+void AppendBy(std::string& text, const char* name, const char* help,
+              const std::string& labels, const char* const (&values)[kCount],
+              const std::vector<std::shared_ptr<WorkerStats>>& workers,
+              std::array<WorkerStats::Counter, kCount> WorkerStats::*counters) {
+  AppendHead(text, name, "counter", help);
+  for (size_t i = 0; i < kCount; ++i) {
+    uint64_t sum = 0;
+    for (const auto& worker : workers) {
+      sum += ((*worker).*counters)[i].load(std::memory_order_relaxed);
+    }
+    text.append(name).append("{").append(labels).append("=\"");
+    text.append(values[i]).append("\"} ");
+    text.append(std::to_string(sum)).append("\n");
+  }
 }
 
 }  // namespace
@@ -54,17 +75,10 @@ std::string ToMetrics(const std::vector<std::shared_ptr<WorkerStats>>& workers,
     text.append(metric.name).append("{").append(label).append("} ");
     text.append(std::to_string(sum)).append("\n");
   }
-  constexpr char kRefusals[] = "gatehouse_login_refusals_total";
-  AppendHead(text, kRefusals, "counter", "Logins refused, by reason.");
-  for (size_t kind = 0; kind < std::size(kRefusalNames); ++kind) {
-    uint64_t sum = 0;
-    for (const auto& worker : workers) {
-      sum += worker->refusals[kind].load(std::memory_order_relaxed);
-    }
-    text.append(kRefusals).append("{").append(label).append(",reason=\"");
-    text.append(kRefusalNames[kind]).append("\"} ");
-    text.append(std::to_string(sum)).append("\n");
-  }
+  AppendBy(text, "gatehouse_login_refusals_total", "Logins refused, by reason.",
+           label + ",reason", kRefusalNames, workers, &WorkerStats::refusals);
+  AppendBy(text, "gatehouse_messages_total", "Messages answered, by outcome.",
+           label + ",outcome", kOutcomeNames, workers, &WorkerStats::messages);
   return text;
 }
 

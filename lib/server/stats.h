@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -25,6 +26,15 @@ struct alignas(64) WorkerStats {
   Counter bytes_from_client{0};  // after login, of sessions that ended
   Counter bytes_to_client{0};
   std::array<Counter, 9> refusals{};  // by LoginRefusal::Kind
+
+  // SMTP: messages answered with 250, 4xx and 5xx.
+  enum Outcome : size_t { kAccepted, kDeferred, kRefused };
+  std::array<Counter, 3> messages{};
+
+  static Outcome OutcomeOf(int reply_code) {
+    if (reply_code < 300) return kAccepted;
+    return reply_code < 500 ? kDeferred : kRefused;
+  }
 
   // Cheaper than fetch_add, which locks the bus: there is one writer.
   static void Add(Counter& counter, uint64_t count = 1) {

@@ -56,6 +56,7 @@ absl::Status Worker::OpenEntrance(const ListenerConfig& config,
   auto settings = std::make_shared<ListenerSettings>();
   settings->name = entrance.listener->local().ToString();
   settings->tls = config.tls;
+  settings->role = config.role;
   settings->proxy_protocol_from = config.proxy_protocol_from;
   entrance.settings = std::move(settings);
   return absl::OkStatus();
@@ -137,6 +138,10 @@ void Worker::OnJoined(ClientSession& session) {
   WorkerStats::Add(stats_->logins);
 }
 
+void Worker::OnMessage(ClientSession& session, int reply_code) {
+  WorkerStats::Add(stats_->messages[WorkerStats::OutcomeOf(reply_code)]);
+}
+
 void Worker::OnEnded(ClientSession& session) {
   const SessionRecord& record = session.record();
   WorkerStats::Subtract(stats_->sessions);
@@ -201,17 +206,22 @@ void Worker::Drain() {
   draining_ = true;
   probes_.clear();
   entrances_.clear();
-  std::vector<ClientSession*> present;
-  for (const auto& [session, kept] : sessions_) present.push_back(session);
-  for (ClientSession* session : present) {
+  for (ClientSession* session : Present()) {
     session->EndUnlessJoined(DownstreamMachine::ShutdownReason::kDraining);
   }
   StopIfEmpty();
 }
 
+// Apart from the table: a session may leave it while it is told to end.
+std::vector<ClientSession*> Worker::Present() const {
+  std::vector<ClientSession*> present;
+  for (const auto& [session, kept] : sessions_) present.push_back(session);
+  return present;
+}
+
 void Worker::PostEndAll() {
   network_->Post([this] {
-    for (const auto& [session, kept] : sessions_) session->EndJoined();
+    for (ClientSession* session : Present()) session->EndJoined();
   });
 }
 

@@ -72,6 +72,7 @@ class Worker : public SessionOwner {
   Admission Admit(const SocketAddress& peer, const ListenerSettings& listener);
   void Reload(std::shared_ptr<const Runtime> runtime);
   void Drain();
+  std::vector<ClientSession*> Present() const;
   void StopIfEmpty();
   void DropRetired();
   void OnMoved(std::string_view user, const Endpoint& host);
@@ -79,6 +80,7 @@ class Worker : public SessionOwner {
   // SessionOwner:
   void OnLoginRefused(LoginRefusal::Kind kind) override;
   void OnJoined(ClientSession& session) override;
+  void OnMessage(ClientSession& session, int reply_code) override;
   void OnEnded(ClientSession& session) override;
 
   LogSink& log_;
