@@ -22,13 +22,25 @@ MailLogin::MailLogin(Network& network, LogSink& log,
 void MailLogin::Start() {
   record_.mechanism = attempt_.mechanism;
   record_.user = attempt_.user;
-  if (!attempt_.authorization_id.empty()) {
-    return Refuse(LoginRefusal::Kind::kAuthorization);
+  auto identified = IdentifyLogin(attempt_, settings_.names, settings_.masters);
+  if (auto* refused = std::get_if<LoginRefusal::Kind>(&identified)) {
+    return Refuse(*refused);
   }
+  identity_ = std::move(std::get<LoginIdentity>(identified));
+  record_.user = identity_.user;
+  record_.master = identity_.master;
+  if (attempt_.credentials == Credentials::kExternal) return Locate();
   wait_ = settings_.directory->Authenticate(
-      attempt_.user, attempt_.secret, [this](AuthenticateResult result) {
+      identity_.password_owner(), attempt_.secret,
+      [this](AuthenticateResult result) {
         OnAuthenticated(std::move(result));
       });
+}
+
+void MailLogin::Locate() {
+  wait_ = settings_.directory->Locate(
+      record_.user,
+      [this](LocateResult result) { OnLocated(std::move(result)); });
 }
 
 void MailLogin::OnAuthenticated(AuthenticateResult result) {
@@ -37,18 +49,23 @@ void MailLogin::OnAuthenticated(AuthenticateResult result) {
   if (auto* denial = std::get_if<Denial>(&result)) return OnDenied(*denial);
   if (auto* failure = std::get_if<Failure>(&result)) return OnFailure(*failure);
   Account& account = std::get<Account>(result);
+  if (!identity_.master.empty()) {
+    record_.master = account.user;
+    return Locate();
+  }
   record_.user = account.user;
   if (account.location) return done_(std::move(*account.location));
-  wait_ = settings_.directory->Locate(
-      record_.user,
-      [this](LocateResult result) { OnLocated(std::move(result)); });
+  Locate();
 }
 
 void MailLogin::OnLocated(LocateResult result) {
   record_.directory = network_.Now() - began_;
   if (auto* failure = std::get_if<Failure>(&result)) return OnFailure(*failure);
   if (auto* denial = std::get_if<Denial>(&result)) {
-    if (*denial != Denial::kNotFound) return OnDenied(*denial);
+    // But neither a master nor a certificate speaks for who isn't known.
+    const bool own_password = attempt_.credentials == Credentials::kPassword &&
+                              identity_.master.empty();
+    if (*denial != Denial::kNotFound || !own_password) return OnDenied(*denial);
     Location unknown;  // somebody who has no mailbox here may still send
     unknown.user = record_.user;
     return done_(std::move(unknown));

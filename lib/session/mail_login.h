@@ -10,13 +10,15 @@
 #include "lib/directory/directory.h"
 #include "lib/net/network.h"
 #include "lib/protocol/events.h"
+#include "lib/session/login_identity.h"
 #include "lib/session/session_record.h"
 #include "lib/session/session_settings.h"
 
 namespace gatehouse {
 
 // One AUTH of routed submission: the directory judges the password, since no
-// upstream will hear it, and says which account it is.
+// upstream will hear it, and says which account it is. A verified certificate
+// (EXTERNAL) has been judged by the handshake.
 class MailLogin {
  public:
   // The account, or what the client is told: a refusal from which a guesser
@@ -32,6 +34,7 @@ class MailLogin {
   void Start();
 
  private:
+  void Locate();
   void OnAuthenticated(AuthenticateResult result);
   void OnLocated(LocateResult result);
   void OnDenied(Denial denial);
@@ -43,6 +46,7 @@ class MailLogin {
   const SessionSettings& settings_;
   SessionRecord& record_;
   LoginAttempt attempt_;
+  LoginIdentity identity_;
   absl::AnyInvocable<void(Verdict)> done_;
   const absl::Time began_;
   std::unique_ptr<Operation> wait_;

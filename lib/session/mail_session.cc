@@ -146,12 +146,16 @@ void MailSession::Pump() {
   while (room()) {
     SmtpReceiverEvent event = receiver_->Next();
     WriteOutput();
-    if (std::holds_alternative<StartTls>(event)) return BeginTls();
+    if (std::holds_alternative<StartTls>(event)) {
+      AwaitClient();  // its part of the handshake
+      return BeginTls();
+    }
     if (const auto* closed = std::get_if<Closed>(&event)) {
       return End(EndName(closed->reason), closed->text);
     }
     if (std::holds_alternative<Paused>(event)) break;
     if (std::holds_alternative<NeedData>(event)) {
+      if (ending_ && !in_body_) return Shutdown(*ending_);
       AwaitClient();
       break;
     }
@@ -300,6 +304,7 @@ void MailSession::On(const SmtpBodyEvent&) {
 void MailSession::OnBody(const std::optional<SmtpReply>& refusal) {
   if (refusal) {
     LogMessage(*refusal);
+    owner_.OnMessage(*this, refusal->code);
     receiver_->Answer(*refusal);
     ForgetTransaction();  // and with it the refusal
   } else {

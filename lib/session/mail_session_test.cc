@@ -13,6 +13,7 @@
 #include "lib/testing/fake_directory.h"
 #include "lib/testing/fake_network.h"
 #include "lib/testing/recording_log.h"
+#include "lib/testing/test_tls_contexts.h"
 
 namespace gatehouse {
 namespace {
@@ -344,6 +345,28 @@ TEST_F(MailSessionTest, ASilentClientIsSentAway) {
   EXPECT_EQ(ended_, 1);
 }
 
+TEST_F(MailSessionTest, AClientThatStallsInItsHandshakeIsSentAway) {
+  settings_->tls_context = TestServerTls();
+  listener_->tls = TlsMode::kStartTls;
+  Begin();
+  client_->ScriptTls(FakePeer::TlsScript::kStall);
+  EXPECT_TRUE(Hears("STARTTLS\r\n").starts_with("220"));
+  network_.Advance(mail_->timeouts.client + absl::Seconds(1));
+  EXPECT_EQ(ended_, 1);
+}
+
+TEST_F(MailSessionTest, ADrainEndsAClientWhoseMessageWasGivenUp) {
+  mail_->message_bytes = 1000;
+  Begin();
+  Hears(kMail);
+  Hears(kToAlice);
+  Hears("DATA\r\n");
+  session_->EndUnlessJoined(DownstreamMachine::ShutdownReason::kDraining);
+  Hears(std::string(990, 'x') + "\r\n");
+  Hears(std::string(990, 'x') + "\r\n.\r\n");
+  EXPECT_EQ(ended_, 1);
+}
+
 // --- Submission --------------------------------------------------------------
 
 class MailSubmissionTest : public MailSessionTest {
@@ -376,6 +399,30 @@ TEST_F(MailSubmissionTest, RoutesMailOfWhoHasLoggedIn) {
   EXPECT_NE(store(kStore2).messages.find("Subject"), std::string::npos);
   EXPECT_NE(store(kRelay).messages.find("x@elsewhere.org"), std::string::npos);
   EXPECT_NE(log_.text().find("user=alice@example.com\n"), std::string::npos);
+}
+
+// "\0Alice\0secret": what goes to a directory is never the client's spelling.
+TEST_F(MailSubmissionTest, NamesTheAccountAsEveryOtherLoginDoes) {
+  settings_->names.default_domain = "example.com";
+  settings_->names.lower_case_local = true;
+  Begin();
+  EXPECT_TRUE(Hears("AUTH PLAIN AEFsaWNlAHNlY3JldA==\r\n").starts_with("235"));
+  EXPECT_TRUE(Hears("MAIL FROM:<alice@example.com>\r\n").starts_with("250"));
+}
+
+// "\0bob@example.com*alice@example.com\0secret", and for somebody unknown.
+TEST_F(MailSubmissionTest, LetsAMasterSendForWhoIsKnown) {
+  settings_->masters = {"*", {"alice@example.com"}};
+  Begin();
+  EXPECT_EQ(Hears("AUTH PLAIN AHhAZXhhbXBsZS5jb20qYWxpY2VAZXhhbXBsZS5jb20Ac2Vj"
+                  "cmV0\r\n"),
+            "");
+  network_.Advance(settings_->failure_delay);
+  EXPECT_TRUE(client_->TakeSent().starts_with("535"));
+  EXPECT_TRUE(Hears("AUTH PLAIN AGJvYkBleGFtcGxlLmNvbSphbGljZUBleGFtcGxlLmNvbQB"
+                    "zZWNyZXQ=\r\n")
+                  .starts_with("235"));
+  EXPECT_TRUE(Hears("MAIL FROM:<bob@example.com>\r\n").starts_with("250"));
 }
 
 TEST_F(MailSubmissionTest, AnswersAWrongPasswordLate) {
