@@ -44,30 +44,31 @@ class SmtpEndToEndTest(unittest.TestCase):
         cls.inbound, cls.submission, cls.submissions = (listener["port"] for listener in cls.listeners)
 
     def setUp(self):
-        self.before = {address: len(self.inbox(address)) for address in (ALICE, BOB, CAROL)}
+        self.before = {address: self.inbox(address) for address in (ALICE, BOB, CAROL)}
 
     # --- What lies where ---
 
     def inbox(self, address):
-        if address == CAROL:
-            return self.relay.messages(CAROL)
-        folder = self.homes[address].folder / "mail" / address / "new"
-        # Maildir names begin with the second of arrival, then a counter's.
-        return [file.read_bytes() for file in sorted(folder.glob("*"))] if folder.exists() else []
+        """The files of its Maildir. Their names don't sort by arrival."""
+        home = self.relay if address == CAROL else self.homes[address]
+        return set((home.folder / "mail" / address / "new").glob("*"))
+
+    def new(self, address):
+        return self.inbox(address) - self.before[address]
 
     def arrived(self, address, count=1):
         """The messages that have come since the test began."""
         deadline = time.monotonic() + SECONDS
-        while len(self.inbox(address)) < self.before[address] + count:
+        while len(self.new(address)) < count:
             self.assertLess(time.monotonic(), deadline, f"{address}: {self.router.text()[-3000:]}")
             time.sleep(0.05)
-        new = self.inbox(address)[self.before[address]:]
+        new = self.new(address)
         self.assertEqual(len(new), count, address)
-        return new
+        return [file.read_bytes() for file in new]
 
     def assert_nothing_new(self, *addresses):
         for address in addresses:
-            self.assertEqual(len(self.inbox(address)), self.before[address], address)
+            self.assertEqual(self.new(address), set(), address)
 
     def body_of(self, stored, sent):
         """What was sent stands at the end of what arrived, octet for octet; Maildirs have LF."""
@@ -154,6 +155,23 @@ class SmtpEndToEndTest(unittest.TestCase):
         with self.assertRaises(smtplib.SMTPAuthenticationError) as refused:
             client.login(ALICE, "wrong")
         self.assertEqual(refused.exception.smtp_code, 535)
+
+    def test_joins_a_user_to_the_own_host(self):
+        """Mode "home": each host is a Postfix that hears of the login by XCLIENT."""
+        home = self.cluster.start_server(Postfix(self.cluster, "home", mailboxes=["dora@example.net"]))
+        listener = {"address": HOST, "port": free_port(), "tls": "startTls", "role": "submission"}
+        router = self.cluster.start_proxy("smtprouter", {
+            **self.cluster.local_settings({ALICE: {"host": f"{HOST}:{home.port}"}}, "homes"),
+            "submission": {"mode": "home", "upstream": {"login": {"method": "xclient"}}},
+        }, [listener], "home")
+        client = self.client(router.port, ALICE)
+        client.sendmail(ALICE, ["dora@example.net"], message(b"at home\r\n"))
+        client.quit()
+        deadline = time.monotonic() + SECONDS
+        while not home.messages("dora@example.net"):
+            self.assertLess(time.monotonic(), deadline, home.maillog())
+            time.sleep(0.05)
+        self.assertIn(f"sasl_username={ALICE}", home.maillog())
 
     # --- Other clients ---
 
