@@ -147,27 +147,14 @@ CachedDirectory::CachedDirectory(Network& network, LogSink& log,
       rules_(std::move(rules)),
       behind_(std::move(behind)),
       cache_(std::move(cache)) {
-  subscription_ =
-      cache_->Subscribe([this, weak = std::weak_ptr(self_)](
-                            const std::string& user, const Endpoint& host) {
-        network_.Post([weak, user, host] {
-          if (const auto self = weak.lock()) (*self)->TellOfMove(user, host);
-        });
-      });
   behind_->set_move_observer(
       [this](std::string_view user, const Endpoint& host) {
-        TellOfMove(user, host);
+        moves_.Tell(user, host);
       });
 }
 
-CachedDirectory::~CachedDirectory() { cache_->Unsubscribe(subscription_); }
-
 void CachedDirectory::set_move_observer(MoveObserver observer) {
-  observer_ = std::move(observer);
-}
-
-void CachedDirectory::TellOfMove(std::string_view user, const Endpoint& host) {
-  if (observer_) observer_(user, host);
+  moves_.set_observer(std::move(observer));
 }
 
 // --- Where is the mailbox? ---

@@ -11,6 +11,7 @@
 #include "lib/directory/directory.h"
 #include "lib/directory/directory_cache.h"
 #include "lib/directory/login_name.h"
+#include "lib/directory/move_feed.h"
 #include "lib/net/network.h"
 
 namespace gatehouse {
@@ -40,7 +41,6 @@ class CachedDirectory : public Directory {
   CachedDirectory(Network& network, LogSink& log, LoginNameRules rules,
                   std::unique_ptr<Directory> behind,
                   std::shared_ptr<DirectoryCache> cache);
-  ~CachedDirectory() override;
 
   std::unique_ptr<Operation> Authenticate(std::string_view name,
                                           const Secret& secret,
@@ -62,7 +62,6 @@ class CachedDirectory : public Directory {
   void RememberPassword(const std::string& key, const Account& account,
                         const Secret& secret);
   void LogStale(const std::string& key, const Failure& failure);
-  void TellOfMove(std::string_view user, const Endpoint& host);
 
   Network& network_;
   LogSink& log_;
@@ -70,12 +69,8 @@ class CachedDirectory : public Directory {
   const std::unique_ptr<Directory> behind_;
   const std::shared_ptr<DirectoryCache> cache_;
   const DirectoryCacheOptions& options_ = cache_->options();
-  MoveObserver observer_;
-  int subscription_ = 0;
+  MoveListener moves_{network_, cache_->moves()};
   absl::Time next_stale_log_ = absl::InfinitePast();
-  // Expires with the directory: a move may be on its way from another thread.
-  const std::shared_ptr<CachedDirectory*> self_ =
-      std::make_shared<CachedDirectory*>(this);
 };
 
 }  // namespace gatehouse

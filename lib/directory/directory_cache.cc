@@ -84,7 +84,7 @@ void DirectoryCache::PutLocation(std::string_view name,
     known.location = std::move(added);
     known.located_at = now;
   });
-  if (moved) TellOfMove(location.user, *location.host);
+  if (moved) moves_.Tell({{location.user, *location.host}});
 }
 
 void DirectoryCache::PutUnknown(std::string_view name, Denial denial,
@@ -120,22 +120,6 @@ void DirectoryCache::DropPassword(std::string_view name) {
     WipeString(known.password_hash);
     known.hash_expected_since = absl::InfinitePast();
   });
-}
-
-int DirectoryCache::Subscribe(MoveObserver observer) {
-  std::lock_guard<std::mutex> lock(observers_mutex_);
-  observers_.emplace(next_subscription_, std::move(observer));
-  return next_subscription_++;
-}
-
-void DirectoryCache::Unsubscribe(int subscription) {
-  std::lock_guard<std::mutex> lock(observers_mutex_);
-  observers_.erase(subscription);
-}
-
-void DirectoryCache::TellOfMove(const std::string& user, const Endpoint& host) {
-  std::lock_guard<std::mutex> lock(observers_mutex_);
-  for (auto& [subscription, observer] : observers_) observer(user, host);
 }
 
 size_t DirectoryCache::bytes() const {

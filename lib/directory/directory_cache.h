@@ -3,8 +3,6 @@
 
 #include <array>
 #include <cstddef>
-#include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -13,10 +11,10 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/time/time.h"
-#include "lib/base/endpoint.h"
 #include "lib/directory/crypt_password.h"
 #include "lib/directory/directory.h"
 #include "lib/directory/lru_map.h"
+#include "lib/directory/move_feed.h"
 
 namespace gatehouse {
 
@@ -63,8 +61,8 @@ class DirectoryCache {
   std::optional<Known> FindKnown(std::string_view name);
   std::optional<Unknown> FindUnknown(std::string_view name);
 
-  // A location that isn't the remembered one of the same user tells the
-  // observers.
+  // A location that isn't the remembered one of the same user is told as a
+  // move.
   void PutLocation(std::string_view name, const Location& location,
                    absl::Time now);
   void PutUnknown(std::string_view name, Denial denial, absl::Time now);
@@ -77,14 +75,7 @@ class DirectoryCache {
   void DropLocation(std::string_view name);
   void DropPassword(std::string_view name);
 
-  // Runs for each account that is seen at another host than before, on the
-  // thread that saw it and under a lock: it may do no more than Network::Post.
-  // Never again after Unsubscribe() has returned.
-  using MoveObserver =
-      std::function<void(const std::string& user, const Endpoint& host)>;
-  int Subscribe(MoveObserver observer);
-  void Unsubscribe(int subscription);
-
+  MoveFeed& moves() { return moves_; }
   const DirectoryCacheOptions& options() const { return options_; }
   const KeyedCrypt& crypt() const { return crypt_; }
   size_t bytes() const;
@@ -106,14 +97,11 @@ class DirectoryCache {
   enum class Absent { kAdd, kLeave };
   void Change(std::string_view name, Absent absent,
               absl::FunctionRef<void(Known&)> change);
-  void TellOfMove(const std::string& user, const Endpoint& host);
 
   const DirectoryCacheOptions options_;
   const KeyedCrypt crypt_;
   std::array<std::unique_ptr<Shard>, kShards> shards_;
-  std::mutex observers_mutex_;
-  std::map<int, MoveObserver> observers_;
-  int next_subscription_ = 0;
+  MoveFeed moves_;
 };
 
 }  // namespace gatehouse

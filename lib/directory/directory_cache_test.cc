@@ -58,8 +58,10 @@ TEST(LruMapTest, KeepsWithinItsSizeWhateverIsPut) {
 class DirectoryCacheTest : public ::testing::Test {
  protected:
   DirectoryCacheTest() {
-    cache_.Subscribe([this](const std::string& user, const Endpoint& host) {
-      moves_.emplace_back(user, host.host);
+    cache_.moves().Subscribe([this](const Moves& moves) {
+      for (const Move& move : *moves) {
+        moves_.emplace_back(move.user, move.host.host);
+      }
     });
   }
 
@@ -160,8 +162,7 @@ TEST_F(DirectoryCacheTest, ServesManyThreads) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([this, t] {
-      const int mine =
-          cache_.Subscribe([](const std::string&, const Endpoint&) {});
+      const int mine = cache_.moves().Subscribe([](const Moves&) {});
       for (int i = 0; i < 5000; ++i) {
         const std::string name = Name(i % 50);
         cache_.PutLocation(name, At(name, "store" + std::to_string(t)), kNow);
@@ -173,7 +174,7 @@ TEST_F(DirectoryCacheTest, ServesManyThreads) {
           EXPECT_EQ(known->location->user, name);
         }
       }
-      cache_.Unsubscribe(mine);
+      cache_.moves().Unsubscribe(mine);
     });
   }
   for (std::thread& thread : threads) thread.join();

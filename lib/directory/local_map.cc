@@ -85,4 +85,33 @@ const LocalMap::Entry* LocalMap::Find(std::string_view name) const {
   return FindExact(name.substr(at));
 }
 
+std::vector<Move> LocalMap::MovesFrom(const LocalMap& before) const {
+  std::vector<Move> moves;
+  const auto compare = [&moves](std::string_view user, const Entry* then,
+                                const Entry* now) {
+    if (then == nullptr || now == nullptr || !now->location->host ||
+        then->location->host == now->location->host) {
+      return;
+    }
+    moves.push_back({std::string(user), *now->location->host});
+  };
+  for (const auto& [key, entry] : entries_) {
+    if (key.front() == '@') continue;
+    const std::string_view name = FromAbsl(key);
+    const Entry* then = before.Find(name);
+    const bool own = then != nullptr && !then->user.empty();
+    compare(own ? then->user : name, then, &entry);
+  }
+  for (const auto& [key, then] : before.entries_) {
+    if (key.front() == '@' || entries_.contains(key)) continue;
+    compare(then.user, &then, Find(FromAbsl(key)));
+  }
+  return moves;
+}
+
+void CurrentLocalMap::store(std::shared_ptr<const LocalMap> map) {
+  const auto before = map_.exchange(map);
+  if (before != nullptr && map != nullptr) moves_.Tell(map->MovesFrom(*before));
+}
+
 }  // namespace gatehouse

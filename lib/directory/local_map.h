@@ -7,12 +7,14 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "lib/directory/directory.h"
+#include "lib/directory/move_feed.h"
 
 namespace re2 {
 class RE2;
@@ -63,6 +65,11 @@ class LocalMap {
   const Entry* Find(std::string_view name) const;
   // The entry of exactly `name`, as needed where a password is to be checked.
   const Entry* FindExact(std::string_view name) const;
+
+  // Accounts with an entry of their own, here or in `before`, that this map has
+  // at another host.
+  std::vector<Move> MovesFrom(const LocalMap& before) const;
+
   size_t size() const { return entries_.size() + patterns_.size(); }
 
  private:
@@ -87,8 +94,23 @@ class LocalMap {
 };
 
 // The map as its file now says: whoever reads the file again stores another
-// one, and whoever looks something up holds the one that it began with.
-using CurrentLocalMap = std::atomic<std::shared_ptr<const LocalMap>>;
+// one, and whoever looks something up holds the one that it began with. Every
+// call from any thread.
+class CurrentLocalMap {
+ public:
+  CurrentLocalMap() = default;
+  explicit CurrentLocalMap(std::shared_ptr<const LocalMap> map)
+      : map_(std::move(map)) {}
+
+  std::shared_ptr<const LocalMap> load() const { return map_.load(); }
+  // Tells of the moves, when the map is in place.
+  void store(std::shared_ptr<const LocalMap> map);
+  MoveFeed& moves() { return moves_; }
+
+ private:
+  std::atomic<std::shared_ptr<const LocalMap>> map_;
+  MoveFeed moves_;
+};
 
 }  // namespace gatehouse
 

@@ -26,7 +26,7 @@ struct Check {
 }  // namespace
 
 StaticDirectory::StaticDirectory(Network& network,
-                                 std::shared_ptr<const CurrentLocalMap> map)
+                                 std::shared_ptr<CurrentLocalMap> map)
     : network_(network), map_(std::move(map)) {}
 
 std::unique_ptr<Operation> StaticDirectory::Authenticate(
@@ -64,6 +64,10 @@ std::unique_ptr<Operation> StaticDirectory::Locate(std::string_view name,
       [result = std::move(result), done = std::move(done)]() mutable {
         done(std::move(result));
       });
+}
+
+void StaticDirectory::set_move_observer(MoveObserver observer) {
+  moves_.set_observer(std::move(observer));
 }
 
 }  // namespace gatehouse

@@ -16,17 +16,21 @@ namespace gatehouse {
 class StaticDirectory : public Directory {
  public:
   // `network` must outlive the directory.
-  StaticDirectory(Network& network, std::shared_ptr<const CurrentLocalMap> map);
+  StaticDirectory(Network& network, std::shared_ptr<CurrentLocalMap> map);
 
   std::unique_ptr<Operation> Authenticate(std::string_view name,
                                           const Secret& secret,
                                           AuthenticateCallback done) override;
   std::unique_ptr<Operation> Locate(std::string_view name,
                                     LocateCallback done) override;
+  // The observer hears of accounts with entries of their own. Those whom a
+  // pattern or "@domain" sends elsewhere aren't told.
+  void set_move_observer(MoveObserver observer) override;
 
  private:
   Network& network_;
-  const std::shared_ptr<const CurrentLocalMap> map_;
+  const std::shared_ptr<CurrentLocalMap> map_;
+  MoveListener moves_{network_, map_->moves()};
 };
 
 }  // namespace gatehouse

@@ -26,7 +26,7 @@ class DirectoryBuilder {
     }
     const auto& file = runtime_.local_maps.at(map->name);
     return std::make_shared<StaticDirectory>(
-        network_, std::shared_ptr<const CurrentLocalMap>(file, &file->map));
+        network_, std::shared_ptr<CurrentLocalMap>(file, &file->map));
   }
 
   std::shared_ptr<Directory> Connector(const std::string& name) {

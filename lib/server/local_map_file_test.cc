@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -147,6 +148,36 @@ TEST(LocalMapFileTest, StopsLookingAfterSomeFaults) {
   const LocalMapResult result = ParseLocalMap(text, "t");
   EXPECT_LT(result.faults.size(), 30u);
   EXPECT_EQ(result.faults.back(), "t: too many faults to look further");
+}
+
+// "user host" for each move from one table to another, in order.
+std::vector<std::string> MovesOf(std::string_view before,
+                                 std::string_view after) {
+  const auto from = ParseLocalMap(std::string(before), "t").map;
+  const auto to = ParseLocalMap(std::string(after), "t").map;
+  std::vector<std::string> moves;
+  for (const Move& move : to->MovesFrom(*from)) {
+    moves.push_back(move.user + " " + move.host.ToString());
+  }
+  std::sort(moves.begin(), moves.end());
+  return moves;
+}
+
+TEST(LocalMapFileTest, TellsWhichAccountsHaveMoved) {
+  using List = std::vector<std::string>;
+  EXPECT_EQ(
+      MovesOf("Amy@a x1\nbob@a x1\n@a x1\n", "amy@a x2\nbob@a x1\n@a x1\n"),
+      List{"Amy@a x2"})
+      << "by the name that her sessions have";
+  EXPECT_EQ(MovesOf("amy@a x1:143\n", "amy@a x1:1143\n"),
+            List{"amy@a x1:1143"});
+  // Entries that come and go, where a domain or a pattern has the name too.
+  EXPECT_EQ(MovesOf("@a x1\n", "@a x1\namy@a x2\nbob@a x1\n"),
+            List{"amy@a x2"});
+  EXPECT_EQ(MovesOf("amy@a x1\nbob@a x1\n", "/a.*/ x2\n@b x1\n"),
+            List{"amy@a x2"});
+  // Nobody can say where those are now.
+  EXPECT_EQ(MovesOf("amy@a x1\nbob@a x1\n", "amy@a -\n"), List{});
 }
 
 class LocalMapReloaderTest : public testing::Test {

@@ -37,10 +37,11 @@ void LocalMapReloader::Reload(Watched& watched) {
   }
   if (result.map == nullptr) return;
   watched.read = result.version;
+  const size_t entries = result.map->size();
+  watched.file->map.store(std::move(result.map));
   log_.Write(LogRecord("local_map_reloaded")
                  .Text("file", watched.file->file)
-                 .Number("entries", static_cast<int64_t>(result.map->size())));
-  watched.file->map.store(std::move(result.map));
+                 .Number("entries", static_cast<int64_t>(entries)));
 }
 
 LocalMapWatch::LocalMapWatch(std::vector<std::shared_ptr<LocalMapFile>> files,

@@ -49,17 +49,32 @@ void LoadTls(Runtime& runtime, const std::string& file, RuntimeResult& result) {
   }
 }
 
-void LoadLocalMaps(Runtime& runtime, RuntimeResult& result) {
+std::shared_ptr<LocalMapFile> FindLocalMap(const Runtime& runtime,
+                                           const UserMapConfig& map) {
+  const auto found = runtime.local_maps.find(map.name);
+  return found == runtime.local_maps.end() ||
+                 found->second->file != map.local_file
+             ? nullptr
+             : found->second;
+}
+
+// A map that was there before stays the same object, so that whoever serves
+// with it hears of moves.
+void LoadLocalMaps(Runtime& runtime, const Runtime* previous,
+                   RuntimeResult& result) {
   for (const UserMapConfig& map : runtime.config.user_maps) {
     if (map.type != UserMapConfig::Type::kLocalFile) continue;
     LocalMapResult read = ReadLocalMap(map.local_file);
     result.faults.insert(result.faults.end(), read.faults.begin(),
                          read.faults.end());
-    auto file = std::make_shared<LocalMapFile>();
-    file->file = map.local_file;
+    std::shared_ptr<LocalMapFile>& file = runtime.local_maps[map.name];
+    if (previous != nullptr) file = FindLocalMap(*previous, map);
+    if (file == nullptr) {
+      file = std::make_shared<LocalMapFile>();
+      file->file = map.local_file;
+    }
     file->version = read.version;
-    file->map.store(std::move(read.map));
-    runtime.local_maps[map.name] = std::move(file);
+    if (read.map != nullptr) file->map.store(std::move(read.map));
   }
 }
 
@@ -142,7 +157,7 @@ RuntimeResult LoadRuntime(const std::string& file, const Protocol& protocol,
   runtime->protocol = &protocol;
   runtime->config = std::move(*read.config);
   LoadTls(*runtime, file, result);
-  LoadLocalMaps(*runtime, result);
+  LoadLocalMaps(*runtime, previous, result);
   SetCaches(*runtime, previous);
   SetKnowledge(*runtime, previous);
   if (result.faults.empty()) result.runtime = std::move(runtime);

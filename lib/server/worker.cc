@@ -1,5 +1,6 @@
 #include "lib/server/worker.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace gatehouse {
@@ -136,6 +137,8 @@ void Worker::OnLoginRefused(LoginRefusal::Kind kind) {
 void Worker::OnJoined(ClientSession& session) {
   WorkerStats::Add(stats_->joined);
   WorkerStats::Add(stats_->logins);
+  joined_.insert(&session);
+  EndIfMoved(session);
 }
 
 void Worker::OnMessage(ClientSession& session, int reply_code) {
@@ -150,10 +153,19 @@ void Worker::OnEnded(ClientSession& session) {
   const auto kept = sessions_.find(&session);
   // It is still the peer that was counted: behind a balancer nobody is.
   if (kept->second.counted) limit_->Leave(record.peer);
-  if (session.joined()) WorkerStats::Subtract(stats_->joined);
+  if (session.joined()) {
+    WorkerStats::Subtract(stats_->joined);
+    LeaveJoined(session);
+  }
   sessions_.erase(kept);
   if (!retired_.empty()) network_->Post([this] { DropRetired(); });
   StopIfEmpty();
+}
+
+void Worker::LeaveJoined(ClientSession& session) {
+  const auto [first, last] = joined_.equal_range(&session);
+  const auto found = std::find(first, last, &session);
+  if (found != last) joined_.erase(found);
 }
 
 void Worker::DropRetired() {
@@ -161,13 +173,45 @@ void Worker::DropRetired() {
                 [](const auto& factory) { return !factory->in_use(); });
 }
 
+// --- Moves ---
+
+std::string Worker::UpstreamAt(Endpoint host) const {
+  if (host.port == 0) host.port = factory_->settings().upstream.port;
+  return host.ToString();
+}
+
 void Worker::OnMoved(std::string_view user, const Endpoint& host) {
-  for (const auto& [session, kept] : sessions_) {
-    const SessionRecord& record = session->record();
-    if (record.user != user || !session->joined()) continue;
-    Endpoint there = host;
-    if (there.port == 0) there.port = factory_->settings().upstream.port;
-    if (record.upstream != there.ToString()) session->EndJoined();
+  const std::string there = UpstreamAt(host);
+  const auto [first, last] = joined_.equal_range(user);
+  const std::vector<ClientSession*> present(first, last);
+  for (ClientSession* session : present) {
+    if (session->record().upstream != there) session->EndJoined();
+  }
+  const absl::Time now = network_->Now();
+  if (now - last_move_ > runtime_->config.login_timeout) recent_moves_.clear();
+  last_move_ = now;
+  recent_moves_[std::string(user)] = host;
+  LookAgainSoon();
+}
+
+// Once for all moves that come together.
+void Worker::LookAgainSoon() {
+  if (looking_again_) return;
+  looking_again_ = true;
+  network_->Post([this] {
+    looking_again_ = false;
+    for (const auto& [session, kept] : sessions_) session->LookAgain();
+  });
+}
+
+// The login may have been on its way to the old host when the move was seen.
+void Worker::EndIfMoved(ClientSession& session) {
+  const SessionRecord& record = session.record();
+  if (record.began > last_move_) return;
+  const auto moved = recent_moves_.find(record.user);
+  if (moved != recent_moves_.end() &&
+      UpstreamAt(moved->second) != record.upstream) {
+    session.EndJoined();
   }
 }
 

@@ -5,8 +5,10 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "lib/base/log.h"
@@ -59,6 +61,18 @@ class Worker : public SessionOwner {
     std::shared_ptr<const ListenerSettings> settings;
   };
 
+  // Joined sessions by their user, who doesn't change any more.
+  struct ByUser {
+    using is_transparent = void;
+    static std::string_view UserOf(std::string_view user) { return user; }
+    static std::string_view UserOf(const ClientSession* session) {
+      return session->record().user;
+    }
+    bool operator()(const auto& a, const auto& b) const {
+      return UserOf(a) < UserOf(b);
+    }
+  };
+
   struct Kept {
     std::unique_ptr<ClientSession> session;
     bool counted;  // by the address limit, for the peer in its record
@@ -76,6 +90,11 @@ class Worker : public SessionOwner {
   void StopIfEmpty();
   void DropRetired();
   void OnMoved(std::string_view user, const Endpoint& host);
+  // The host as a session's record has it.
+  std::string UpstreamAt(Endpoint host) const;
+  void LookAgainSoon();
+  void EndIfMoved(ClientSession& session);
+  void LeaveJoined(ClientSession& session);
 
   // SessionOwner:
   void OnLoginRefused(LoginRefusal::Kind kind) override;
@@ -96,6 +115,12 @@ class Worker : public SessionOwner {
   std::vector<std::unique_ptr<CapabilityProbe>> probes_;
   std::map<std::string, Entrance> entrances_;  // by configured address
   absl::flat_hash_map<ClientSession*, Kept> sessions_;
+  absl::btree_multiset<ClientSession*, ByUser> joined_;
+  // Moves that a login under way may not have heard of. They are dropped
+  // together, when no login can be so old.
+  absl::flat_hash_map<std::string, Endpoint> recent_moves_;
+  absl::Time last_move_ = absl::InfinitePast();
+  bool looking_again_ = false;
   bool draining_ = false;
   std::atomic<bool> done_ = false;
 };

@@ -42,6 +42,9 @@ class ClientSession {
   // Ends a session that EndUnlessJoined() has left, in the protocol's words.
   virtual void EndJoined() = 0;
 
+  // Some mailbox has moved: a login that is held until its own has looks again.
+  virtual void LookAgain() {}
+
   // Whether client and store were joined; true to the end.
   virtual bool joined() const = 0;
   virtual const SessionRecord& record() const = 0;

@@ -210,6 +210,7 @@ void Login::OnAuthenticated(AuthenticateResult result) {
 // --- Where is the mailbox? ---------------------------------------------------
 
 void Login::Locate(std::string_view user) {
+  awaiting_move_ = false;
   wait_ = settings_.directory->Locate(
       user, [this](LocateResult result) { OnLocated(std::move(result)); });
 }
@@ -234,7 +235,12 @@ void Login::AwaitMove() {
                                Failure::Kind::kTimeout, Failure::Retry::kSafe,
                                "the mailbox is still being moved"});
   }
+  awaiting_move_ = true;
   wait_ = network_.StartTimer(kMovePoll, [this] { Locate(identity_.user); });
+}
+
+void Login::LookAgain() {
+  if (awaiting_move_) Locate(identity_.user);
 }
 
 // --- The upstream ------------------------------------------------------------
@@ -387,6 +393,7 @@ void Login::LogFailure(std::string_view event, const Failure& failure) {
 
 void Login::Shutdown(DownstreamMachine::ShutdownReason reason) {
   wait_.reset();
+  awaiting_move_ = false;
   if (machine_ == nullptr || in_handshake_) {
     return End("shutdown", "before the greeting or in the TLS handshake");
   }

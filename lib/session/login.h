@@ -55,6 +55,9 @@ class Login : private StreamHandler {
   // Says good-bye in the protocol's words; `done` follows.
   void Shutdown(DownstreamMachine::ShutdownReason reason);
 
+  // Whether the mailbox has arrived, where that is what is waited for.
+  void LookAgain();
+
  private:
   // StreamHandler: the client.
   void OnTlsEstablished() override;
@@ -112,6 +115,7 @@ class Login : private StreamHandler {
   absl::Time attempt_began_;
   std::unique_ptr<Operation> deadline_;
   std::unique_ptr<Operation> wait_;  // the one thing that is waited for
+  bool awaiting_move_ = false;       // what `wait_` is
 };
 
 }  // namespace gatehouse

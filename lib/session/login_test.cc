@@ -365,6 +365,20 @@ TEST_F(LoginTest, WaitsForAMailboxThatIsBeingMoved) {
   EXPECT_EQ(store().Sent(), "LOGIN alice secret\n");
 }
 
+TEST_F(LoginTest, LooksForItsMailboxAtOnceWhenToldOfAMove) {
+  directory_->location.moving = true;
+  Begin();
+  login_->LookAgain();  // there is nothing that it waits for yet
+  Say("LOGIN alice secret\n");
+  directory_->location.moving = false;
+  login_->LookAgain();
+  network_.RunUntilIdle();
+  EXPECT_EQ(store().Sent(), "LOGIN alice secret\n");
+  login_->LookAgain();  // no more
+  network_.RunUntilIdle();
+  EXPECT_EQ(network_.connected().size(), 1u);
+}
+
 TEST_F(LoginTest, DoesntWaitForAMoveForEver) {
   directory_->location.moving = true;
   Begin();

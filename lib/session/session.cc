@@ -74,6 +74,10 @@ void Session::EndJoined() {
   if (splice_ != nullptr) splice_->EndWith(settings_->protocol->last_words());
 }
 
+void Session::LookAgain() {
+  if (login_ != nullptr) login_->LookAgain();
+}
+
 void Session::OnSpliceEnd(const SpliceResult& result) {
   record_.end = EndName(result.end);
   record_.detail = result.detail;

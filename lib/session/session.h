@@ -33,6 +33,7 @@ class Session final : public ClientSession {
   void EndUnlessJoined(DownstreamMachine::ShutdownReason reason) override;
   // In a pause of the store's output (Splice::EndWith).
   void EndJoined() override;
+  void LookAgain() override;
   bool joined() const override { return joined_; }
   const SessionRecord& record() const override { return record_; }
 
