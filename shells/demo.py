@@ -18,15 +18,22 @@ import tempfile
 import time
 
 from testdata.cluster.cluster import HOST, PASSWORD, Cluster, free_port
+from testdata.cluster.postfix import Postfix
 from testdata.cluster.sasl_clients import SieveClient
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
+CAROL = "carol@example.net"  # elsewhere: behind the relay
+SENDER = "sender@example.org"
 STORE_HOSTS = ("127.0.0.2", "127.0.0.3")
 HOMES = {ALICE: 0, BOB: 1}
 SECONDS = 20
-# As the README has them: with STARTTLS, and with TLS from the first byte.
-PORTS = {"imapproxy": (1143, 1993), "pop3proxy": (1110, 1995), "sieveproxy": (14190,)}
-STORE_PORT = {"imapproxy": "imap", "pop3proxy": "pop3", "sieveproxy": "sieve"}
+# As the README has them: with STARTTLS, and with TLS from the first byte; of
+# smtprouter: for other servers, and for users.
+PORTS = {"imapproxy": (1143, 1993), "pop3proxy": (1110, 1995), "sieveproxy": (14190,),
+         "smtprouter": (1025, 1587)}
+STORE_PORT = {"imapproxy": "imap", "pop3proxy": "pop3", "sieveproxy": "sieve",
+              "smtprouter": "lmtp"}
+FOR_BOTH = "For alice and bob."
 SCRIPT = 'require ["fileinto"];\nif header :contains "subject" "report" { fileinto "Reports"; }\n'
 
 
@@ -37,6 +44,10 @@ class StepFailed(Exception):
 def check(condition, what):
     if not condition:
         raise StepFailed(what)
+
+
+def message(text, sender=SENDER):
+    return f"From: {sender}\r\nSubject: Hello\r\n\r\n{text}\r\n"
 
 
 class Demo:
@@ -51,15 +62,24 @@ class Demo:
         stores = self.cluster.start_stores(2, hosts=STORE_HOSTS)
         for user, home in HOMES.items():
             self.cluster.add_user(user, STORE_HOSTS[home])
+        self.relay = self.cluster.start_server(Postfix(self.cluster, "relay", mailboxes=[CAROL], routes={
+            user: (STORE_HOSTS[home], stores[home].lmtp) for user, home in HOMES.items()}))
         for name, ports in self.ports.items():
-            listeners = [{"address": HOST, "port": port, "tls": tls}
-                         for port, tls in zip(ports, ("startTls", "implicit"))]
+            router = name == "smtprouter"
+            kinds = (({"tls": "startTls", "role": "inbound"}, {"tls": "startTls", "role": "submission"})
+                     if router else ({"tls": "startTls"}, {"tls": "implicit"}))
+            upstream = {"port": getattr(stores[0], STORE_PORT[name]), "tls": "startTls",
+                        "caFile": str(self.cluster.certificates.ca)}
             self.proxies[name] = self.cluster.start_proxy(name, {
                 **self.cluster.ldap_settings(),
                 "capabilityInterval": "1s",  # so that the walk needn't wait
-                "upstream": {"port": getattr(stores[0], STORE_PORT[name]), "tls": "startTls",
-                             "caFile": str(self.cluster.certificates.ca)},
-            }, listeners)
+                **(self.router_settings(upstream) if router else {"upstream": upstream}),
+            }, [{"address": HOST, "port": port, **kind} for port, kind in zip(ports, kinds)])
+
+    def router_settings(self, upstream):
+        relay = {"host": HOST, "port": self.relay.port}
+        return {"upstream": {"protocol": "lmtp", **upstream}, "localDomains": ["example.com"],
+                "fallbackRelay": relay, "relayHost": relay, "spoolFolder": str(self.cluster.folder)}
 
     # --- Clients ---
 
@@ -100,6 +120,17 @@ class Demo:
                 pass_fds=[file.fileno()], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                 timeout=SECONDS)
 
+    def smtp(self):
+        """As another server comes."""
+        return smtplib.SMTP(HOST, self.ports["smtprouter"][0], timeout=SECONDS)
+
+    def submission(self, user=None):
+        client = smtplib.SMTP(HOST, self.ports["smtprouter"][1], timeout=SECONDS)
+        client.starttls(context=self.trust)
+        if user:
+            client.login(user, PASSWORD)
+        return client
+
     # --- What the stores saw ---
 
     def logins(self, store, protocol, user):
@@ -117,24 +148,75 @@ class Demo:
         check(self.logins(1 - home, protocol, user) == 0, f"{user} came to the wrong store")
         return f"{user.split('@')[0]} -> store {home + 1} ({STORE_HOSTS[home]})"
 
-    def read_by_imap(self, user, **how):
+    def read_by_imap(self, user, number=1, text=None, **how):
         client = self.imap(user, **how)
         check(not isinstance(client, str), client)
         with client:
             client.select("INBOX")
-            _, parts = client.fetch("1", "(BODY.PEEK[])")
-        check(f"For {user} only".encode() in parts[0][1], f"not {user}'s message: {parts!r}")
+            _, parts = client.fetch(str(number), "(BODY.PEEK[])")
+        check(parts[0] and (text or f"For {user} only.").encode() in parts[0][1],
+              f"not {user}'s message: {parts!r}")
         return self.came("imap", user)
+
+    def read_by_pop3(self, user, number=1, text=None, **how):
+        client = self.pop3(user, **how)
+        _, lines, _ = client.retr(number)
+        client.quit()
+        check((text or f"For {user} only.").encode() in lines, f"not {user}'s message: {lines!r}")
+        return self.came("pop3", user)
 
     # --- Steps: each tells what went where, or raises ---
 
-    def mail_arrives(self):
-        for user, home in HOMES.items():
-            with smtplib.LMTP(STORE_HOSTS[home], self.cluster.stores[home].lmtp) as lmtp:
-                lmtp.sendmail("sender@example.org", [user],
-                              f"From: sender@example.org\r\nTo: {user}\r\nSubject: Hello\r\n\r\n"
-                              f"For {user} only.\r\n")
-        return "one message into each store, by LMTP"
+    def smtp_routes(self):
+        with self.smtp() as client:
+            for user in HOMES:
+                client.sendmail(SENDER, [user], message(f"For {user} only."))
+        return "one message for each user, by one connection"
+
+    def smtp_fans_out(self):
+        with self.smtp() as client:
+            refused = client.sendmail(SENDER, list(HOMES), message(FOR_BOTH))
+        check(not refused, str(refused))
+        for user in HOMES:
+            self.read_by_imap(user, 2, FOR_BOTH)
+        return "in one transaction, and read back: " + "; ".join(
+            self.read_by_pop3(user, 2, FOR_BOTH) for user in HOMES)
+
+    def smtp_submission(self):
+        text = f"From {ALICE}."
+        with self.submission(ALICE) as client:
+            client.sendmail(ALICE, [BOB, CAROL], message(text, ALICE))
+        told = self.read_by_imap(BOB, 3, text)
+        deadline = time.monotonic() + SECONDS
+        while not (arrived := self.relay.messages(CAROL)):
+            check(time.monotonic() < deadline, "the relay has nothing")
+            time.sleep(0.05)
+        check(text.encode() in arrived[0], str(arrived))
+        return f"alice logs in and writes: {told}; carol -> relay"
+
+    def smtp_refusal(self):
+        with self.smtp() as stranger, self.submission() as nobody, self.submission(ALICE) as alice:
+            heard = [self.refusal(stranger, SENDER, CAROL, 554), self.refusal(stranger, SENDER, "x@example.com", 550),
+                     self.refusal(nobody, ALICE, BOB, 530), self.refusal(alice, BOB, CAROL, 553)]
+        return "; ".join(heard)
+
+    def refusal(self, client, sender, recipient, code):
+        """What is heard to MAIL or RCPT."""
+        client.ehlo_or_helo_if_needed()
+        answer = client.mail(sender)
+        if answer[0] == 250:
+            answer = client.rcpt(recipient)
+        client.rset()
+        check(answer[0] == code, f"{sender} to {recipient}: {answer}")
+        return f"{code} {answer[1].decode()}"
+
+    def smtp_store_down(self):
+        with self.smtp() as client:
+            refused = client.sendmail(SENDER, list(HOMES), message("While store 2 is stopped."))
+        check(list(refused) == [BOB] and 400 <= refused[BOB][0] < 500, str(refused))
+        code, text = refused[BOB]
+        return f"bob's sender hears {code} {text.decode()}; " + self.read_by_imap(
+            ALICE, 3, "While store 2 is stopped.")
 
     def imap_routes(self):
         return "; ".join(self.read_by_imap(user) for user in HOMES)
@@ -173,13 +255,6 @@ class Demo:
 
     def pop3_implicit_tls(self):
         return "; ".join(self.read_by_pop3(user, implicit=True) for user in HOMES)
-
-    def read_by_pop3(self, user, **how):
-        client = self.pop3(user, **how)
-        _, lines, _ = client.retr(1)
-        client.quit()
-        check(f"For {user} only.".encode() in lines, f"not {user}'s message: {lines!r}")
-        return self.came("pop3", user)
 
     def pop3_refusal(self):
         try:
@@ -229,13 +304,17 @@ class Demo:
         return "Authentication failed"
 
     STEPS = (
-        ("LMTP  mail arrives", mail_arrives),
+        ("SMTP  two users, one port", smtp_routes),
+        ("SMTP  one message, two stores", smtp_fans_out),
+        ("SMTP  submission", smtp_submission),
+        ("SMTP  refused", smtp_refusal),
         ("IMAP  two users, one port", imap_routes),
         ("IMAP  STARTTLS", imap_start_tls),
         ("IMAP  TLS from the first byte", imap_implicit_tls),
         ("IMAP  curl", imap_curl),
         ("IMAP  refused", imap_refusal),
         ("IMAP  store 2 is stopped", imap_store_down),
+        ("SMTP  store 2 is stopped", smtp_store_down),
         ("IMAP  store 2 is back", imap_store_back),
         ("POP3  STLS", pop3_start_tls),
         ("POP3  TLS from the first byte", pop3_implicit_tls),
@@ -262,6 +341,8 @@ class Demo:
         print(f"""
 The servers run on; Ctrl-C ends them. Users {ALICE} and {BOB}, password {PASSWORD}:
   curl --cacert {self.cluster.certificates.ca} -u {ALICE}:{PASSWORD} imaps://{HOST}:{self.ports['imapproxy'][1]}/INBOX
+  swaks --server {HOST}:{self.ports['smtprouter'][0]} --from {SENDER} --to {ALICE},{BOB}
+  swaks --server {HOST}:{self.ports['smtprouter'][1]} --tls --auth PLAIN --auth-user {ALICE} --auth-password {PASSWORD} --from {ALICE} --to {BOB}
 Logs and configurations: {self.cluster.folder}""", flush=True)
 
 
