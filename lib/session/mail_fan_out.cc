@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "lib/session/upstreams_met.h"
+
 namespace gatehouse {
 namespace {
 
@@ -37,6 +39,7 @@ bool MailFanOut::answers_each() const {
 void MailFanOut::AddRecipient(MailRoute route, const SmtpRcpt& original) {
   route_ = std::move(route);
   original_ = original;
+  vetted_ = false;
   if (failure_) return AnswerLater(*failure_);
   switch (Admit(FindLeg(route_->host))) {
     case Admission::kFree:
@@ -46,6 +49,13 @@ void MailFanOut::AddRecipient(MailRoute route, const SmtpRcpt& original) {
     case Admission::kDeferred:
       return AnswerLater(TooMany());
   }
+}
+
+// Whether it is the same server, as another route to it.
+bool MailFanOut::IsFallback(const MailHost& host) const {
+  const auto& relay = context_.mail.fallback_relay;
+  return relay != nullptr && !host.lmtp &&
+         TargetName(host.target) == TargetName(HostOf(*relay).target);
 }
 
 // `leg`: of the recipient's host, where there is one already.
@@ -79,13 +89,14 @@ void MailFanOut::DropLeg(const MailLeg& leg) {
 }
 
 // Asks the fallback relay for this recipient, and for the ones before it that
-// weren't thought to need it.
+// weren't thought to need it: of an LMTP host that was the only one, or of a
+// host that now commits behind the relay.
 void MailFanOut::Vet() {
   if (vetting_ == nullptr) {
     vetting_ = NewLeg(HostOf(*context_.mail.fallback_relay));
   }
   std::vector<SmtpRcpt> asked;
-  if (legs_.front()->host().lmtp) {
+  if (legs_.front()->host().lmtp || IsFallback(route_->host)) {
     for (Recipient& recipient : recipients_) {
       if (!recipient.vetted) asked.push_back(recipient.original);
       recipient.vetted = true;
@@ -99,7 +110,7 @@ void MailFanOut::Vet() {
 void MailFanOut::OnVetted(size_t recipient) {
   if (!vetting_->recipients()[recipient].accepted()) return OnRelayLost();
   if (--vets_ > 0) return;
-  several_units_ = true;
+  several_units_ = vetted_ = true;
   AskLeg();
 }
 
@@ -113,8 +124,10 @@ void MailFanOut::OnRelayLost() {
 void MailFanOut::AskLeg() {
   MailLeg* leg = FindLeg(route_->host);
   if (leg == nullptr) {
-    legs_.push_back(NewLeg(route_->host));
-    leg = legs_.back().get();
+    // The fallback relay, where recipients are its own, commits first: what it
+    // refuses then it would refuse again, when others have accepted.
+    const auto at = IsFallback(route_->host) ? legs_.begin() : legs_.end();
+    leg = legs_.insert(at, NewLeg(route_->host))->get();
   }
   leg->Rcpt(route_->rcpt);
 }
@@ -128,7 +141,7 @@ void MailFanOut::OnRcpt(MailLeg& leg, size_t recipient) {
     accepted.upstream = leg.host().target.endpoint.ToString();
     accepted.leg = &leg;
     accepted.index = recipient;
-    accepted.vetted = several_units_;
+    accepted.vetted = vetted_;
     recipients_.push_back(std::move(accepted));
   } else if (leg.accepted() == 0) {
     DropLeg(leg);
@@ -279,7 +292,7 @@ void MailFanOut::OnCommitted(MailLeg& leg) {
     recipient.outcome = leg.recipients()[recipient.index].outcome.value_or(
         MakeSmtpReply(451, "4.4.2", "Upstream lost behind the message"));
   }
-  if (!accepted_by_any() && !by_recipient()) return Finish(RefusalOf(leg));
+  if (!accepted_by_any() && !by_recipient()) return Finish(RefusalOf(&leg));
   ++committing_;
   CommitNext();
 }
@@ -312,12 +325,23 @@ bool MailFanOut::accepted_by_any() const {
       });
 }
 
-// A refusal for now outweighs those for ever: the client tries all again, and
-// then hears those of the others.
-SmtpReply MailFanOut::RefusalOf(const MailLeg& leg) const {
+// A single host speaks for itself; of several, none does for the others.
+SmtpReply MailFanOut::Acceptance() const {
+  const auto accepted = std::find_if(
+      recipients_.begin(), recipients_.end(),
+      [](const Recipient& r) { return r.outcome && r.outcome->positive(); });
+  if (legs_.size() == 1 && accepted != recipients_.end()) {
+    return *accepted->outcome;
+  }
+  return MakeSmtpReply(250, "2.0.0", "Accepted " + context_.client.session_id);
+}
+
+// Of this leg or, where it is null, of all. A refusal for now outweighs those
+// for ever: the client tries all again, and then hears those of the others.
+SmtpReply MailFanOut::RefusalOf(const MailLeg* leg) const {
   const SmtpReply* refusal = nullptr;
   for (const Recipient& recipient : recipients_) {
-    if (recipient.leg != &leg) continue;
+    if (leg != nullptr && recipient.leg != leg) continue;
     if (recipient.outcome->temporary()) return *recipient.outcome;
     if (refusal == nullptr) refusal = &*recipient.outcome;
   }
@@ -326,19 +350,16 @@ SmtpReply MailFanOut::RefusalOf(const MailLeg& leg) const {
 
 // All have had their say.
 void MailFanOut::Settle() {
+  // A client may take the last answer for that to each recipient: it is a
+  // refusal only where all were refused.
+  if (by_recipient()) {
+    return Finish(accepted_by_any() ? Acceptance() : RefusalOf(nullptr));
+  }
   std::vector<SmtpRcpt> left_over;
   for (const Recipient& recipient : recipients_) {
     if (!recipient.outcome->positive()) left_over.push_back(recipient.original);
   }
-  const SmtpReply accepted =
-      legs_.size() == 1
-          ? *recipients_.front().outcome
-          : MakeSmtpReply(250, "2.0.0",
-                          "Accepted " + context_.client.session_id);
-  if (by_recipient()) {
-    return Finish(accepted_by_any() ? accepted : *recipients_.front().outcome);
-  }
-  if (left_over.empty()) return Finish(accepted);
+  if (left_over.empty()) return Finish(Acceptance());
   deadline_.reset();
   hand_over_ = std::make_unique<MailHandOver>(
       context_, mail_, left_over, *spool_,
@@ -347,6 +368,11 @@ void MailFanOut::Settle() {
 
 void MailFanOut::OnHandedOver(const SmtpReply& reply) {
   if (!reply.positive()) {
+    context_.log.Write(
+        LogRecord("fallback_relay_failed", LogRecord::Level::kError)
+            .Text("service", "smtp")
+            .Text("session", context_.client.session_id)
+            .Text("reply", Summary(reply)));
     return Finish(
         MakeSmtpReply(451, "4.3.0", "Not all recipients were served"));
   }
@@ -355,7 +381,8 @@ void MailFanOut::OnHandedOver(const SmtpReply& reply) {
     recipient.outcome = reply;
     recipient.relayed = true;
   }
-  Finish(MakeSmtpReply(250, "2.0.0", "Accepted " + context_.client.session_id));
+  legs_.clear();  // whose answer was one of several
+  Finish(Acceptance());
 }
 
 void MailFanOut::Finish(SmtpReply reply) {

@@ -28,8 +28,10 @@ namespace gatehouse {
 // accepted, a failure of any gives the whole message up, and the client hears
 // of that failure: nothing was delivered. Once one has accepted, what the
 // others leave over goes to the fallback relay, which had accepted the same
-// recipients before the first commit. The client hears 250 only when each
-// recipient is in somebody's hands, else 451.
+// recipients before the first commit. Where the relay is itself the host of
+// some recipients it commits first, so that it isn't asked twice to no avail.
+// The client hears 250 only when each recipient is in somebody's hands, else
+// 451.
 //
 // Several units need a fallback relay, and a spool from which it gets the
 // message; without one (or where it refuses, or is down) a recipient that would
@@ -52,8 +54,8 @@ class MailFanOut : private MailLeg::Observer {
     bool relayed = false;  // in the fallback relay's hands
 
     const MailLeg* leg = nullptr;
-    size_t index = 0;  // in the leg
-    bool vetted = false;
+    size_t index = 0;     // in the leg
+    bool vetted = false;  // the fallback relay would take it
   };
 
   // All calls come from the loop, never from inside a call to the fan-out, and
@@ -103,6 +105,7 @@ class MailFanOut : private MailLeg::Observer {
   void OnLost(MailLeg& leg, const SmtpReply& reply) override;
 
   bool by_recipient() const;
+  bool IsFallback(const MailHost& host) const;
   Admission Admit(const MailLeg* leg) const;
   MailLeg* FindLeg(const MailHost& host) const;
   std::unique_ptr<MailLeg> NewLeg(const MailHost& host);
@@ -124,7 +127,8 @@ class MailFanOut : private MailLeg::Observer {
   void Settle();
   void OnHandedOver(const SmtpReply& reply);
   bool accepted_by_any() const;
-  SmtpReply RefusalOf(const MailLeg& leg) const;
+  SmtpReply Acceptance() const;
+  SmtpReply RefusalOf(const MailLeg* leg) const;
   void Fail(const SmtpReply& reply);
   void Finish(SmtpReply reply);
 
@@ -133,12 +137,14 @@ class MailFanOut : private MailLeg::Observer {
   Owner& owner_;
   Step step_ = Step::kEnvelope;
   std::vector<Recipient> recipients_;
-  std::vector<std::unique_ptr<MailLeg>> legs_;  // null: lost since
-  std::optional<SmtpReply> failure_;            // the whole message's
+  // In the order of their commits; null: lost since.
+  std::vector<std::unique_ptr<MailLeg>> legs_;
+  std::optional<SmtpReply> failure_;  // the whole message's
 
   // The recipient that is asked for.
   std::optional<MailRoute> route_;
   SmtpRcpt original_;
+  bool vetted_ = false;
 
   // The fallback relay: whether it would take the recipients.
   std::unique_ptr<MailLeg> vetting_;

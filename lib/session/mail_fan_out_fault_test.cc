@@ -309,6 +309,37 @@ TEST_F(MailFanOutTest, TellsEachRecipientsFateByPrdr) {
   EXPECT_EQ(each_[1].code, 452);
 }
 
+// Clients (Exim) take the last answer, where it is a refusal, for that to each
+// recipient: bob would get the message again.
+TEST_F(MailFanOutTest, RefusesLastByPrdrOnlyWhereAllWereRefused) {
+  for (const bool bob_accepts : {true, false}) {
+    done_.reset();
+    each_.clear();
+    UseLmtp();
+    envelope_.prdr = true;
+    Begin();
+    Ask(kStore1, "carol@example.com");
+    if (bob_accepts) {
+      Greet(kStore1);
+    } else {
+      Say(kStore1, "250 2.0.0 Reset\r\n");
+      Say(kStore1, "250 2.1.0 Ok\r\n");
+    }
+    Say(kStore1, "250 2.1.5 Ok\r\n");
+    Ask(kStore1, "bob@example.com");
+    Say(kStore1, "250 2.1.5 Ok\r\n");
+    OpenBody();
+    Say(kStore1, "354 go\r\n");
+    SendBody();
+    Say(kStore1, "554 5.6.0 carol wants none\r\n");
+    Say(kStore1, bob_accepts ? "250 2.0.0 Ok\r\n" : "452 4.2.2 Full\r\n");
+    ASSERT_TRUE(done_);
+    EXPECT_EQ(done_->code, bob_accepts ? 250 : 452);
+    ASSERT_EQ(each_.size(), 2u);
+    EXPECT_EQ(each_[0].code, 554);
+  }
+}
+
 // --- Memory ------------------------------------------------------------------
 
 TEST_F(MailFanOutTest, WaitsForTheSlowestHost) {
@@ -351,6 +382,27 @@ TEST_F(MailFanOutTest, GivesTheRelayAMessageBeyondMemoryWhole) {
   Say(kRelay, "354 go\r\n");
   EXPECT_NE(Peer(kRelay).Sent().find("DATA\r\n" + message + ".\r\n"),
             std::string::npos);
+}
+
+// What waits for the relay may be all that is left of the message.
+TEST_F(MailFanOutTest, EndsTheMessageForARelayThatReadsSlowly) {
+  AcceptTwo();
+  OpenBody();
+  Say(kStore1, "354 go\r\n");
+  Say(kStore2, "354 go\r\n");
+  const std::string message(5 * (64 << 10), 'x');
+  fan_out_->Body(message);
+  fan_out_->EndBody();
+  network_.RunUntilIdle();
+  Say(kStore1, "250 2.0.0 Ok\r\n");
+  Say(kStore2, "452 4.2.2 Full\r\n");
+  Greet(kRelay);
+  Peer(kRelay).set_send_capacity(100);
+  Say(kRelay, "250 2.1.5 Ok\r\n");
+  Say(kRelay, "354 go\r\n");
+  Peer(kRelay).set_send_capacity(1 << 30);
+  network_.RunUntilIdle();
+  EXPECT_TRUE(Ended(Peer(kRelay)));
 }
 
 }  // namespace

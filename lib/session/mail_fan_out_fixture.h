@@ -95,6 +95,15 @@ class MailFanOutTest : public testing::Test, private MailFanOut::Owner {
     network_.RunUntilIdle();
   }
 
+  // The same of somebody else's recipient, for the relay.
+  void AskRelay(std::string_view recipient) {
+    answer_.reset();
+    SmtpRcpt rcpt;
+    rcpt.recipient = *ParseSmtpAddress(recipient);
+    fan_out_->AddRecipient({HostOf(*mail_.fallback_relay), rcpt}, rcpt);
+    network_.RunUntilIdle();
+  }
+
   void OpenBody() {
     fan_out_->BeginBody();
     network_.RunUntilIdle();

@@ -127,6 +127,46 @@ TEST_F(MailFanOutTest, AsksTheClientToSendAgainWhenTheRelayFailsToo) {
   EXPECT_EQ(done_->code, 451);
 }
 
+// Refused by it in its own right, the message would be refused as a left-over,
+// too: then bob would get it with each try of the client's.
+TEST_F(MailFanOutTest, HasTheRelayCommitItsOwnRecipientsFirst) {
+  UseRelay();
+  Begin();
+  Ask(kStore1, "bob@example.com");
+  Greet(kStore1);
+  Say(kStore1, "250 2.1.5 Ok\r\n");
+  AskRelay("x@elsewhere.org");
+  Greet(kRelay);
+  EXPECT_NE(Peer(kRelay).Sent().find("bob@"), std::string::npos)
+      << "bob may be left over now";
+  Say(kRelay, "250 2.1.5 Ok\r\n250 2.1.5 Ok\r\n");
+  Greet(kRelay);  // on a connection of its own
+  Say(kRelay, "250 2.1.5 Ok\r\n");
+  ASSERT_TRUE(answer_);
+  ASSERT_EQ(answer_->code, 250);
+  OpenBody();
+  Say(kStore1, "354 go\r\n");
+  Say(kRelay, "354 go\r\n");
+  SendBody();
+  EXPECT_TRUE(Ended(Peer(kRelay)));
+  EXPECT_FALSE(Ended(Peer(kStore1)));
+  Say(kRelay, "554 5.7.1 Spam\r\n");
+  ASSERT_TRUE(done_);
+  EXPECT_EQ(Summary(*done_), "554 5.7.1 Spam");
+  EXPECT_FALSE(Ended(Peer(kStore1)));
+}
+
+TEST_F(MailFanOutTest, TellsOfMailThatAHostRefusesBeforeItHangsUp) {
+  Begin();
+  Ask(kStore1, "bob@example.com");
+  Say(kStore1, "250 store\r\n");
+  Say(kStore1, "550 5.7.1 Not from you\r\n");
+  Peer(kStore1).DeliverEof();
+  network_.RunUntilIdle();
+  ASSERT_TRUE(answer_);
+  EXPECT_EQ(Summary(*answer_), "550 5.7.1 Not from you");
+}
+
 TEST_F(MailFanOutTest, DefersASecondHostWhenTheRelayIsDown) {
   UseRelay();
   network_.ScriptConnect(kRelay, FakeNetwork::ConnectScript::kRefuse);

@@ -38,6 +38,7 @@ void MailHandOver::OnRcpt(MailLeg& leg, size_t recipient) {
 
 void MailHandOver::OnBody(MailLeg& leg, const SmtpReply& reply) {
   if (reply.code != 354) return Finish(reply);
+  sending_ = true;
   ReadOn();
 }
 
@@ -53,14 +54,17 @@ void MailHandOver::OnRead(MessageSpool::ReadResult result) {
     return Finish(MakeSmtpReply(451, "4.3.0", failure->text));
   }
   const std::string& octets = std::get<std::string>(result);
-  if (octets.empty()) return leg_.EndBody();
+  if (octets.empty()) {
+    sending_ = false;
+    return leg_.EndBody();
+  }
   offset_ += octets.size();
   leg_.Body(octets);
   if (leg_.queued_bytes() <= kMostQueuedBytes) ReadOn();
 }
 
 void MailHandOver::OnDrained(MailLeg& leg) {
-  if (offset_ > 0 && offset_ < spool_.size() && reading_ == nullptr) ReadOn();
+  if (sending_ && reading_ == nullptr) ReadOn();
 }
 
 void MailHandOver::OnCommitted(MailLeg& leg) {

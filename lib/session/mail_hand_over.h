@@ -41,6 +41,7 @@ class MailHandOver : private MailLeg::Observer {
   const MessageSpool& spool_;
   absl::AnyInvocable<void(const SmtpReply&)> done_;
   MailLeg leg_;
+  bool sending_ = false;  // from 354 to the message's end
   uint64_t offset_ = 0;
   std::unique_ptr<Operation> reading_;
   std::unique_ptr<Operation> deadline_;

@@ -273,7 +273,8 @@ void MailLeg::OnLost(const Failure& failure) {
   }
   Failure named = failure;
   named.text = host_.target.endpoint.ToString() + ": " + failure.text;
-  GiveUp(named, ConnectionLost());
+  // Some servers close behind a MAIL that they refuse.
+  GiveUp(named, refusal_ ? ForClient(*refusal_) : ConnectionLost());
 }
 
 void MailLeg::GiveUp(const Failure& failure, const SmtpReply& reply) {

@@ -49,6 +49,14 @@ bool IsLocalDomain(const MailSettings& settings, std::string_view domain) {
       });
 }
 
+std::string PostmasterDomain(const MailSettings& settings) {
+  const auto& domains = settings.local_domains;
+  const auto found = std::find_if(
+      domains.begin(), domains.end(),
+      [](const auto& domain) { return !absl::StartsWith(domain, "."); });
+  return found != domains.end() ? *found : domains.front().substr(1);
+}
+
 std::optional<std::string> WithoutDetail(std::string_view local_part,
                                          std::string_view delimiter) {
   if (delimiter.empty()) return std::nullopt;

@@ -50,6 +50,10 @@ SmtpReply ReplyTo(MailVerdict verdict);
 
 bool IsLocalDomain(const MailSettings& settings, std::string_view domain);
 
+// Where mail for <Postmaster> goes: the first of our domains that is one and
+// not all below it. At least one is configured.
+std::string PostmasterDomain(const MailSettings& settings);
+
 // The local part without its detail; nothing where it has none.
 std::optional<std::string> WithoutDetail(std::string_view local_part,
                                          std::string_view delimiter);

@@ -118,6 +118,14 @@ TEST_F(MailPolicyTest, TakesNothingWithoutLocalDomains) {
   }
 }
 
+TEST_F(MailPolicyTest, SendsPostmastersMailToADomainThatIsOne) {
+  EXPECT_EQ(PostmasterDomain(settings_), "example.com");
+  settings_.local_domains = {".sub.example.com", "example.com"};
+  EXPECT_EQ(PostmasterDomain(settings_), "example.com");
+  settings_.local_domains = {".sub.example.com"};
+  EXPECT_EQ(PostmasterDomain(settings_), "sub.example.com");
+}
+
 TEST_F(MailPolicyTest, LetsAnySenderPassWhereNobodyChecks) {
   settings_.sender_check = SenderCheck::kOff;
   EXPECT_EQ(JudgeMail(settings_, alice_, Sender("bob@example.com"),

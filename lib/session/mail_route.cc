@@ -24,7 +24,7 @@ class RecipientLocating : public Operation {
       : settings_(settings), mail_(mail), rcpt_(rcpt), done_(std::move(done)) {
     SmtpAddress& recipient = rcpt_.recipient;
     if (recipient.domain.empty()) {
-      recipient.domain = mail.local_domains.front();
+      recipient.domain = PostmasterDomain(mail);
     }
     questions_.push_back(recipient.local_part + "@" + recipient.domain);
     const auto plain =

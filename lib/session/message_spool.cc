@@ -43,6 +43,8 @@ struct MessageSpool::File {
       count = pread(fd, octets.data(), octets.size(), offset);
     } while (count < 0 && errno == EINTR);
     if (count < 0) SetError();
+    // Taken for the message's end, it would be sent on cut short.
+    if (count == 0) error = "spool in " + folder + ": ended early";
     if (!error.empty()) return Failed();
     octets.resize(count);
     return octets;
