@@ -230,6 +230,25 @@ TEST(ConfigTest, NamesThePlaceAndTheFault) {
        "c.json: /upstream/allowedHosts/0: a number (should be a string)"},
       {Small(R"(, "upstream": {"allowedPorts": [143, 0]})"),
        "c.json: /upstream/allowedPorts/1: 0 is not a port (1 to 65535)"},
+      {Small(R"(, "upstream": {"forwardClient": "xclient"})"),
+       "c.json: /upstream/forwardClient: \"xclient\" is none of none, "
+       "protocol, proxyV2"},
+      {Small(R"(, "upstream": {"hosts": {"a": {}}})"),
+       "c.json: /upstream/hosts: an object (should be an array of objects)"},
+      {Small(R"(, "upstream": {"hosts": [{"forwardClient": "none"}]})"),
+       "c.json: /upstream/hosts/0/host: \"\" is not a name, \".domain\" or "
+       "block"},
+      {Small(R"(, "upstream": {"hosts": [{"host": "a:143"}]})"),
+       "c.json: /upstream/hosts/0/host: \"a:143\" is not a name, \".domain\" "
+       "or block"},
+      {Small(R"(, "upstream": {"hosts": [{"host": "a"}]})"),
+       "c.json: /upstream/hosts/0/forwardClient: missing"},
+      {Small(R"(, "upstream": {"hosts": [{"host": "a",
+                                          "forwardClient": "id"}]})"),
+       "c.json: /upstream/hosts/0/forwardClient: \"id\" is none of none, "
+       "protocol, proxyV2"},
+      {Small(R"(, "upstream": {"hosts": [{"host": "a", "tls": "none"}]})"),
+       "c.json: /upstream/hosts/0/tls: unknown key"},
       {Small(R"(, "upstream": {"login": {"method": "masterUser"}})"),
        "c.json: /upstream/login/user: missing (the master user's name)"},
       {Small(R"(, "upstream": {"login": {"method": "kerberos"}})"),
@@ -307,6 +326,24 @@ TEST(ConfigTest, HandsAConnectorOn) {
   EXPECT_EQ(connector->options.hostname_attribute, "mailHost");
   EXPECT_EQ(connector->options.service, "imap");
   EXPECT_FALSE(connector->options.admin_password.empty());
+}
+
+TEST(ConfigTest, ReadsWhichHostsAreToldOfTheClientInAnotherWay) {
+  using ForwardClient = UpstreamSettings::ForwardClient;
+  const auto config = ParseConfig(Small(R"(, "upstream": {
+      "forwardClient": "protocol",
+      "hosts": [{"host": ".example.com", "forwardClient": "proxyV2"},
+                {"host": "10.0.0.0/8", "forwardClient": "none"}]})"),
+                                  "c.json", kFolder, Imap())
+                          .config;
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->upstream.forward_client, ForwardClient::kProtocol);
+  const auto& hosts = config->upstream.hosts;
+  ASSERT_EQ(hosts.size(), 2u);
+  EXPECT_TRUE(hosts[0].host.Matches("store1.example.com"));
+  EXPECT_EQ(hosts[0].forward_client, ForwardClient::kProxyV2);
+  EXPECT_TRUE(hosts[1].host.Matches("10.0.0.1"));
+  EXPECT_EQ(hosts[1].forward_client, ForwardClient::kNone);
 }
 
 TEST(ConfigTest, WarnsOfSecretsThatOthersCanRead) {

@@ -173,12 +173,12 @@ UpstreamSettings MakeUpstreamSettings(
   upstream.tls_context = std::move(tls);
   upstream.connect_timeout = config.connect_timeout;
   upstream.login_timeout = config.login_timeout;
-  upstream.rules.names = config.allowed_names;
-  upstream.rules.blocks = config.allowed_blocks;
+  upstream.rules.hosts = config.allowed_hosts;
   upstream.rules.ports = config.allowed_ports;
   upstream.rules.own_listeners = own_listeners;
   upstream.source_addresses = config.source_addresses;
   upstream.forward_client = config.forward_client;
+  upstream.hosts = config.hosts;
   upstream.login = config.login;
   upstream.master_user = config.master_user;
   upstream.master_password = Secret(config.master_password);

@@ -5,22 +5,25 @@
 namespace gatehouse {
 namespace {
 
-void ReadAllowedHosts(JsonReader& reader, UpstreamConfig& config) {
-  for (const std::string& text : reader.Strings("allowedHosts")) {
-    if (const auto block = Cidr::Parse(text)) {
-      config.allowed_blocks.push_back(*block);
-      continue;
-    }
-    std::string_view name = text;
-    if (name.starts_with('.')) name.remove_prefix(1);
-    const auto endpoint = Endpoint::Parse(name);
-    if (endpoint && endpoint->port == 0) {
-      config.allowed_names.push_back(text);
-    } else {
-      reader.Fault("allowedHosts",
-                   "\"" + text + "\" is not a name, \".domain\" or block");
-    }
+using ForwardClient = UpstreamSettings::ForwardClient;
+
+// `text` stands at `key`.
+std::optional<HostPattern> ReadHost(JsonReader& reader, std::string_view key,
+                                    const std::string& text) {
+  auto host = HostPattern::Parse(text);
+  if (!host) {
+    reader.Fault(key, "\"" + text + "\" is not a name, \".domain\" or block");
   }
+  return host;
+}
+
+ForwardClient ReadForwardClient(JsonReader& reader,
+                                std::string_view in_protocol,
+                                ForwardClient otherwise) {
+  return reader.Choice("forwardClient", otherwise,
+                       {{"none", ForwardClient::kNone},
+                        {in_protocol, ForwardClient::kProtocol},
+                        {"proxyV2", ForwardClient::kProxyV2}});
 }
 
 }  // namespace
@@ -58,13 +61,21 @@ UpstreamConfig ReadConnection(JsonReader& reader, const ConfigFiles& files,
 
 void ReadUpstreamRules(JsonReader& reader, std::string_view in_protocol,
                        UpstreamConfig& config) {
-  ReadAllowedHosts(reader, config);
+  for (const std::string& text : reader.Strings("allowedHosts")) {
+    const auto host = ReadHost(reader, "allowedHosts", text);
+    if (host) config.allowed_hosts.push_back(*host);
+  }
   config.allowed_ports = reader.Ports("allowedPorts");
-  using Forward = UpstreamSettings::ForwardClient;
-  config.forward_client = reader.Choice("forwardClient", Forward::kNone,
-                                        {{"none", Forward::kNone},
-                                         {in_protocol, Forward::kProtocol},
-                                         {"proxyV2", Forward::kProxyV2}});
+  config.forward_client =
+      ReadForwardClient(reader, in_protocol, ForwardClient::kNone);
+  for (JsonReader& entry : reader.Objects("hosts")) {
+    const auto host = ReadHost(entry, "host", entry.String("host"));
+    const ForwardClient forward_client =
+        ReadForwardClient(entry, in_protocol, config.forward_client);
+    if (!entry.Has("forwardClient")) entry.Fault("forwardClient", "missing");
+    if (host) config.hosts.push_back({*host, forward_client});
+    entry.Finish();
+  }
 }
 
 void ReadUpstreamLogin(JsonReader& reader, const ConfigFiles& files,

@@ -24,14 +24,14 @@ struct UpstreamConfig {
   bool verify = true;
   absl::Duration connect_timeout;
   absl::Duration login_timeout;
-  std::vector<std::string> allowed_names;
-  std::vector<Cidr> allowed_blocks;
+  std::vector<HostPattern> allowed_hosts;
   std::vector<uint16_t> allowed_ports;
   UpstreamSettings::Login login = UpstreamSettings::Login::kReplay;
   std::string master_user;
   std::string master_password;
   UpstreamSettings::ForwardClient forward_client =
       UpstreamSettings::ForwardClient::kNone;
+  std::vector<UpstreamSettings::HostException> hosts;
   std::vector<SocketAddress> source_addresses;
 };
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/protocol/pop3/pop3_protocol.h"
+#include "lib/protocol/proxy_header.h"
 #include "lib/session/upstreams_met.h"
 #include "lib/testing/fake_network.h"
 #include "lib/testing/recording_log.h"
@@ -192,6 +193,25 @@ TEST_F(CapabilityProbeTest, SendsNoCredentialsAndLeavesNothingBehind) {
   Answer("10.0.0.1", "SASL PLAIN\r\n");
   probe_.reset();
   EXPECT_EQ(network_.timers(), 0u);
+}
+
+// A listener that wants a header hears nobody without one.
+TEST_F(CapabilityProbeTest, SpeaksForItselfAsEachUpstreamIsSpokenTo) {
+  using ForwardClient = UpstreamSettings::ForwardClient;
+  Store("10.0.0.1");
+  Store("10.0.0.2");
+  settings_->upstreams_met->Note(Target("10.0.0.2"), network_.Now());
+  settings_->upstream.forward_client = ForwardClient::kProtocol;
+  settings_->upstream.hosts = {
+      {*HostPattern::Parse("10.0.0.2"), ForwardClient::kProxyV2}};
+  Begin();
+  Answer("10.0.0.1", "XCLIENT\r\n");  // and isn't told of a client
+  const std::string sent = network_.connected()[1]->Sent();
+  ProxyHeaderParser parser;
+  size_t consumed = 0;
+  ASSERT_EQ(parser.Feed(sent, consumed), ProxyHeaderParser::Status::kDone);
+  EXPECT_TRUE(parser.header().local);
+  EXPECT_EQ(sent.substr(consumed), "CAPA\r\n");
 }
 
 TEST_F(CapabilityProbeTest, CanBeDestroyedInTheMiddleOfAsking) {

@@ -281,8 +281,6 @@ UpstreamOptions Login::OptionsFor(const Location& location) {
     options.login.method = UpstreamLogin::Method::kPassword;
     options.login.secret = std::move(attempt_.secret);
   }
-  options.forward_client =
-      upstream.forward_client == UpstreamSettings::ForwardClient::kProtocol;
   options.client.client = record_.peer;
   options.client.proxy = record_.local;
   options.client.session_id = record_.id;

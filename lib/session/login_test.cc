@@ -400,8 +400,8 @@ TEST_F(LoginTest, ConnectsOnlyWhereTheRulesAllow) {
       {"evil.example.net", 0, false},
       {"rebound.example.net", 0, true},  // resolves into the block
   };
-  settings_.upstream.rules.names = {".example.com"};
-  settings_.upstream.rules.blocks = {*Cidr::Parse("10.0.0.0/8")};
+  settings_.upstream.rules.hosts = {*HostPattern::Parse(".example.com"),
+                                    *HostPattern::Parse("10.0.0.0/8")};
   settings_.upstream.rules.ports = {7};
   network_.ScriptResolve("store1.example.com",
                          std::vector<SocketAddress>{kStore});
@@ -547,6 +547,47 @@ TEST_F(LoginTest, RefusesABalancerWithoutHeaderAndAHeaderFromElsewhere) {
   EXPECT_TRUE(ended());
   EXPECT_EQ(record_.end, "violation");
   EXPECT_EQ(record_.peer, kClient);
+}
+
+TEST_F(LoginTest, TellsEachStoreTheClientsAddressInItsOwnWay) {
+  using ForwardClient = UpstreamSettings::ForwardClient;
+  settings_.upstream.forward_client = ForwardClient::kProtocol;
+  settings_.upstream.hosts = {
+      {*HostPattern::Parse("quiet.example.com"), ForwardClient::kNone},
+      {*HostPattern::Parse(".example.com"), ForwardClient::kProxyV2},
+      {*HostPattern::Parse("10.1.0.0/16"), ForwardClient::kNone}};
+  const struct {
+    const char* host;
+    const char* address;
+    ForwardClient way;
+  } kCases[] = {
+      {"10.0.0.1", "10.0.0.1", ForwardClient::kProtocol},
+      {"10.1.0.1", "10.1.0.1", ForwardClient::kNone},
+      {"Quiet.Example.com.", "10.0.0.2", ForwardClient::kNone},
+      {"store.example.com", "10.0.0.3", ForwardClient::kProxyV2},
+      // Its name counts, not where it leads to.
+      {"store.example.net", "10.1.0.2", ForwardClient::kProtocol},
+  };
+  for (const auto& c : kCases) {
+    const SocketAddress address = *SocketAddress::Parse(c.address, 7);
+    network_.ScriptConnect(address, FakeNetwork::ConnectScript::kAccept,
+                           [](FakePeer& peer) { peer.Deliver("HELLO\n"); });
+    network_.ScriptResolve(c.host, std::vector<SocketAddress>{address});
+    directory_->location.host = Endpoint{c.host, 0};
+    Begin();
+    Say("LOGIN alice secret\n");
+    const std::string login = "LOGIN alice secret\n";
+    const std::string sent = store().Sent();
+    if (c.way == ForwardClient::kProxyV2) {
+      EXPECT_TRUE(sent.starts_with("\r\n\r\n")) << c.host;
+      EXPECT_TRUE(sent.ends_with(login)) << c.host;
+    } else {
+      EXPECT_EQ(sent, c.way == ForwardClient::kProtocol
+                          ? "CLIENT 192.0.2.7\n" + login
+                          : login)
+          << c.host;
+    }
+  }
 }
 
 TEST_F(LoginTest, TellsTheStoreTheClientsAddressByProxyHeader) {

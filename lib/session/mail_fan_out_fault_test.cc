@@ -187,15 +187,18 @@ INSTANTIATE_TEST_SUITE_P(
 
 class KeptConnectionTest : public MailFanOutTest {
  protected:
-  void KeepOne() {
+  void Deliver(const SocketAddress& host) {
     Begin();
-    Ask(kStore1, "bob@example.com");
-    Greet(kStore1);
-    Say(kStore1, "250 2.1.5 Ok\r\n");
+    Ask(host, "bob@example.com");
+    Greet(host);
+    Say(host, "250 2.1.5 Ok\r\n");
     OpenBody();
-    Say(kStore1, "354 go\r\n");
+    Say(host, "354 go\r\n");
     SendBody();
-    Say(kStore1, "250 2.0.0 Ok\r\n");
+    Say(host, "250 2.0.0 Ok\r\n");
+  }
+  void KeepOne() {
+    Deliver(kStore1);
     ASSERT_EQ(mail_.pool->idle(), 1u);
     Begin();
     Ask(kStore1, "bob@example.com");
@@ -211,6 +214,25 @@ class KeptConnectionTest : public MailFanOutTest {
     EXPECT_EQ(answer_->code, 250);
   }
 };
+
+TEST_F(KeptConnectionTest, ServesNobodyElseWhereItsHostKnowsTheClient) {
+  settings_.upstream.hosts = {{*HostPattern::Parse(kStore2.AddressText()),
+                               UpstreamSettings::ForwardClient::kProxyV2}};
+  context_.client.session_id = "s1";
+  Deliver(kStore1);
+  Deliver(kStore2);
+  context_.client.session_id = "s2";
+  Begin();
+  Ask(kStore1, "bob@example.com");
+  EXPECT_EQ(network_.connected().size(), 2u);
+  Begin();
+  Ask(kStore2, "bob@example.com");
+  EXPECT_EQ(network_.connected().size(), 3u);
+  context_.client.session_id = "s1";
+  Begin();
+  Ask(kStore2, "bob@example.com");
+  EXPECT_EQ(network_.connected().size(), 3u);
+}
 
 TEST_F(KeptConnectionTest, IsReplacedWhenItHasDied) {
   KeepOne();

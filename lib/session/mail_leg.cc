@@ -56,7 +56,8 @@ MailLeg::~MailLeg() {
 // A connection that tells its upstream who the client is can't serve others.
 std::string MailLeg::PoolName() const {
   const bool personal =
-      host_.upstream->forward_client != UpstreamSettings::ForwardClient::kNone;
+      ForwardClientFor(*host_.upstream, host_.target.endpoint.host) !=
+      UpstreamSettings::ForwardClient::kNone;
   return UpstreamPool::Name(personal ? context_.client.session_id : "",
                             host_.Name());
 }
@@ -105,8 +106,6 @@ UpstreamOptions MailLeg::Options() const {
     options.login.user = host_.relay->user;
     options.login.secret = host_.relay->password.Clone();
   }
-  options.forward_client = host_.upstream->forward_client ==
-                           UpstreamSettings::ForwardClient::kProtocol;
   options.client = context_.client;
   return options;
 }

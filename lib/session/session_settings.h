@@ -9,6 +9,7 @@
 
 #include "absl/time/time.h"
 #include "lib/base/endpoint.h"
+#include "lib/base/host_pattern.h"
 #include "lib/base/secret.h"
 #include "lib/directory/directory.h"
 #include "lib/net/tls_context.h"
@@ -21,12 +22,10 @@ class UpstreamsMet;
 
 enum class TlsMode { kNone, kStartTls, kImplicit };
 
-// Where the directory may send a password. With both lists of hosts empty
-// every host is allowed.
+// Where the directory may send a password.
 struct UpstreamRules {
-  std::vector<std::string>
-      names;                    // "store1.example.com"; ".example.com": below
-  std::vector<Cidr> blocks;     // checked after resolving
+  // Empty: every host. Blocks are looked at after resolving.
+  std::vector<HostPattern> hosts;
   std::vector<uint16_t> ports;  // empty: every port
   // Our own listeners: an upstream that is one of them would be a login loop.
   std::vector<SocketAddress> own_listeners;
@@ -48,8 +47,15 @@ struct UpstreamSettings {
   std::shared_ptr<std::atomic<uint32_t>> source_turn =
       std::make_shared<std::atomic<uint32_t>>(0);
 
+  // How an upstream hears of the client; ForwardClientFor() says of which one.
   enum class ForwardClient { kNone, kProtocol, kProxyV2 };
   ForwardClient forward_client = ForwardClient::kNone;
+  // Hosts that are told in a way of their own: the first that matches counts.
+  struct HostException {
+    HostPattern host;
+    ForwardClient forward_client;
+  };
+  std::vector<HostException> hosts;
 
   // How a user is logged in. Tokens are handed through in any case.
   enum class Login {

@@ -5,9 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
-#include "lib/base/string_bridge.h"
-
 namespace gatehouse {
 namespace {
 
@@ -24,19 +21,16 @@ bool PortAllowed(const UpstreamRules& rules, uint16_t port) {
 }
 
 bool NameAllowed(const UpstreamRules& rules, std::string_view host) {
-  if (host.ends_with('.')) host.remove_suffix(1);
-  return std::any_of(rules.names.begin(), rules.names.end(),
-                     [&](const std::string& name) {
-                       return name.starts_with('.')
-                                  ? absl::EndsWithIgnoreCase(ToAbsl(host), name)
-                                  : absl::EqualsIgnoreCase(ToAbsl(host), name);
-                     });
+  return rules.hosts.empty() ||
+         std::any_of(
+             rules.hosts.begin(), rules.hosts.end(),
+             [&](const HostPattern& own) { return own.MatchesName(host); });
 }
 
 bool AddressAllowed(const UpstreamRules& rules, const SocketAddress& address) {
   return std::any_of(
-      rules.blocks.begin(), rules.blocks.end(),
-      [&](const Cidr& block) { return block.Contains(address); });
+      rules.hosts.begin(), rules.hosts.end(),
+      [&](const HostPattern& own) { return own.MatchesAddress(address); });
 }
 
 // A connection that ends at a listener of this very process: same port, and
@@ -82,8 +76,7 @@ class UpstreamConnector : public Operation {
       return Finish(AtUpstream(std::move(*failure)));
     }
     const UpstreamRules& rules = settings_.rules;
-    const bool any = (rules.names.empty() && rules.blocks.empty()) ||
-                     NameAllowed(rules, endpoint_.host);
+    const bool any = NameAllowed(rules, endpoint_.host);
     for (SocketAddress& address : std::get<0>(result)) {
       if (!any && !AddressAllowed(rules, address)) continue;
       address.set_port(endpoint_.port);

@@ -1,5 +1,6 @@
 #include "lib/session/upstream_session.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "lib/protocol/proxy_header.h"
@@ -44,18 +45,25 @@ class UpstreamOpening : public Operation, private StreamHandler {
         settings_(settings),
         target_(std::move(target)),
         options_(std::move(options)),
+        forward_client_(ForwardClientFor(settings, target_.endpoint.host)),
         done_(std::move(done)) {}
 
   void Start() {
     began_ = network_.Now();
     options_.start_tls = target_.tls == TlsMode::kStartTls;
     options_.tls_active = target_.tls == TlsMode::kImplicit;
+    // Who only asks what the upstream can do has no client to tell of.
+    options_.forward_client =
+        forward_client_ == ForwardClient::kProtocol &&
+        options_.login.method != UpstreamLogin::Method::kProbe;
     step_ = ConnectUpstream(
         network_, settings_, target_.endpoint,
         [this](UpstreamConnected result) { OnConnected(std::move(result)); });
   }
 
  private:
+  using ForwardClient = UpstreamSettings::ForwardClient;
+
   void OnConnected(UpstreamConnected result) {
     if (auto* failure = std::get_if<Failure>(&result)) {
       return Fail(std::move(*failure));
@@ -64,7 +72,7 @@ class UpstreamOpening : public Operation, private StreamHandler {
     stream_->set_handler(this);
     step_ =
         network_.StartTimer(settings_.login_timeout, [this] { OnTimeout(); });
-    if (settings_.forward_client == UpstreamSettings::ForwardClient::kProxyV2) {
+    if (forward_client_ == ForwardClient::kProxyV2) {
       stream_->Write(EncodeProxyHeader(HeaderFor(options_.client)));
     }
     if (target_.tls == TlsMode::kImplicit) return BeginTls();
@@ -175,6 +183,7 @@ class UpstreamOpening : public Operation, private StreamHandler {
   const UpstreamSettings& settings_;
   const UpstreamTarget target_;
   UpstreamOptions options_;
+  const ForwardClient forward_client_;
   absl::AnyInvocable<void(UpstreamOutcome)> done_;
   absl::Time began_;
   absl::Time connected_;
@@ -201,6 +210,17 @@ std::optional<UpstreamTarget> TargetOf(const SessionSettings& settings,
   }
   if (target.endpoint.port == 0) target.endpoint.port = settings.upstream.port;
   return target;
+}
+
+UpstreamSettings::ForwardClient ForwardClientFor(
+    const UpstreamSettings& settings, std::string_view host) {
+  const auto found =
+      std::find_if(settings.hosts.begin(), settings.hosts.end(),
+                   [&](const UpstreamSettings::HostException& exception) {
+                     return exception.host.Matches(host);
+                   });
+  return found == settings.hosts.end() ? settings.forward_client
+                                       : found->forward_client;
 }
 
 std::unique_ptr<Operation> OpenUpstreamSession(

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "absl/functional/any_invocable.h"
@@ -27,6 +28,10 @@ struct UpstreamTarget {
 std::optional<UpstreamTarget> TargetOf(const SessionSettings& settings,
                                        const Location& location);
 
+// How an upstream at `host`, as the directory writes it, hears of the client.
+UpstreamSettings::ForwardClient ForwardClientFor(
+    const UpstreamSettings& settings, std::string_view host);
+
 // A store that has let us in.
 struct UpstreamSession {
   std::unique_ptr<Stream> stream;  // paused, without handler
@@ -42,8 +47,8 @@ struct UpstreamOutcome {
 
 // Connects to `target` and drives the protocol's upstream machine to its end:
 // one attempt, never a second one elsewhere, so a password goes out at most
-// once. `options.start_tls` and `tls_active` are set here. `settings` must
-// live until `done` is called, once and later.
+// once. `options.start_tls`, `tls_active` and `forward_client` are set here.
+// `settings` must live until `done` is called, once and later.
 std::unique_ptr<Operation> OpenUpstreamSession(
     Network& network, const Protocol& protocol,
     const UpstreamSettings& settings, const UpstreamTarget& target,

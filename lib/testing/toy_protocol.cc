@@ -199,6 +199,9 @@ class ToyUpstream : public ToyMachine<UpstreamMachine> {
     const UpstreamLogin& login = options_.login;
     const std::string secret(login.secret.Reveal());
     await_ = Await::kLogin;
+    if (options_.forward_client) {
+      output_ += "CLIENT " + options_.client.client.AddressText() + "\n";
+    }
     switch (login.method) {
       case UpstreamLogin::Method::kProbe:
         output_ += "QUIT\n";

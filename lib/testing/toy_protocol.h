@@ -14,6 +14,7 @@ namespace gatehouse {
 //   > LOGIN u p      < OK caps       < LOGIN u p      > OK caps
 //                    < NO kind       < MASTER m u p   > NO kind
 //   > TOKEN u t                      < TOKEN u t
+//                                    < CLIENT address (before the login)
 //   > QUIT           < BYE           < QUIT (a probe)
 //
 // `kind` is "credentials", "unavailable" …; Shutdown() says "BYE reason".

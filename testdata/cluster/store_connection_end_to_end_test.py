@@ -1,24 +1,28 @@
-"""How pop3proxy and sieveproxy reach real Dovecot stores: TLS of both kinds, and the client's address with it."""
+"""How the proxies reach real Dovecot stores: TLS of both kinds, and the client's address with it."""
 import base64
 import ssl
 import time
 import unittest
 
 from testdata.cluster.cluster import HOST, PASSWORD, Cluster, free_port
-from testdata.cluster.sasl_clients import SECONDS, Pop3Client, SieveClient
+from testdata.cluster.sasl_clients import SECONDS, ImapClient, Pop3Client, SieveClient
 
-ALICE = "alice@example.com"
+ALICE, BOB = "alice@example.com", "bob@example.com"
 CLIENTS = (Pop3Client, SieveClient)
-DOVECOT_NAMES = {Pop3Client: "pop3", SieveClient: "managesieve"}
+DOVECOT_NAMES = {ImapClient: "imap", Pop3Client: "pop3", SieveClient: "managesieve"}
 REFUSALS = {Pop3Client: "-ERR [SYS/TEMP]", SieveClient: "NO (TRYLATER)"}
 WAYS = [(client, tls) for client in CLIENTS for tls in ("none", "startTls", "implicit")]
 BALANCED = b"PROXY TCP4 192.0.2.77 192.0.2.1 4711 110\r\n"
 
 
-def store_listener(service, name, port, *flags):
+def store_listener(service, name, port, *flags, host=HOST):
     settings = "".join(f"    {flag} = yes\n" for flag in flags)
-    return (f"service {service}-login {{\n  inet_listener {name} {{\n    address = {HOST}\n"
+    return (f"service {service}-login {{\n  inet_listener {name} {{\n    address = {host}\n"
             f"    port = {port}\n{settings}  }}\n}}\n")
+
+
+def plain(user):
+    return base64.b64encode(f"\0{user}\0{PASSWORD}".encode()).decode()
 
 
 class StoreConnectionTest(unittest.TestCase):
@@ -55,8 +59,7 @@ class StoreConnectionTest(unittest.TestCase):
     def log_in(self, client, proxy, secure=False):
         connected = client(proxy.listeners[secure], self.trust if secure else None, before=BALANCED)
         self.addCleanup(connected.close)
-        token = base64.b64encode(f"\0{ALICE}\0{PASSWORD}".encode()).decode()
-        return connected, connected.authenticate("PLAIN", token)
+        return connected, connected.authenticate("PLAIN", plain(ALICE))
 
     def session_of(self, connected, proxy, client):
         """Ends it, and gives the proxy's own name of the session."""
@@ -108,6 +111,39 @@ class StoreConnectionTest(unittest.TestCase):
                 self.assertEqual(self.store.dovecot_log().count("Login: user="), logins)
                 failure, = proxy.records("upstream_failure")
                 self.assertEqual(failure["kind"], "tls", failure)
+
+
+class EachStoreInItsOwnWayTest(unittest.TestCase):
+    """Of two stores the second takes nobody without a PROXY header."""
+
+    def test_tells_each_store_the_clients_address_in_its_own_way(self):
+        cluster = Cluster()
+        self.addCleanup(cluster.__exit__)
+        hosts = "127.0.0.2", "127.0.0.3"
+        headed = {client: free_port() for client in DOVECOT_NAMES}
+        by_protocol, by_header = cluster.start_stores(2, hosts=hosts, extra=("", "".join(
+            store_listener(DOVECOT_NAMES[client], "headed", port, "haproxy", host=hosts[1])
+            for client, port in headed.items())))
+        for client, name in DOVECOT_NAMES.items():
+            with self.subTest(client.SERVICE):
+                settings = cluster.local_settings(
+                    {ALICE: {"host": f"{hosts[0]}:{getattr(by_protocol, client.SERVICE)}"},
+                     BOB: {"host": f"{hosts[1]}:{headed[client]}"}}, f"{client.SERVICE}-users")
+                settings["mapping"] |= {"mappingHost": hosts[1], "mappingPort": headed[client]}
+                proxy = cluster.start_proxy(f"{client.SERVICE}proxy", {
+                    **settings, "allowPlaintextLogin": "always",
+                    "upstream": {"forwardClient": "protocol",
+                                 "hosts": [{"host": hosts[1], "forwardClient": "proxyV2"}]},
+                }, [{"address": HOST, "port": free_port(), "tls": "none", "proxyProtocolFrom": ["127.0.0.0/8"]}])
+                for user, store in ((ALICE, by_protocol), (BOB, by_header)):
+                    connected = client(proxy.port, before=BALANCED)
+                    self.addCleanup(connected.close)
+                    answer = connected.authenticate("PLAIN", plain(user))
+                    self.assertTrue(answer.accepted, answer)
+                    store.await_log(rf"{name}-login: Info: Login: user=<{user}>[^\n]*, rip=192\.0\.2\.77,")
+                # So was the store asked what it can do.
+                self.assertTrue(proxy.records("capabilities_learned"), proxy.text())
+                self.assertFalse(proxy.records("capability_probe_failed"))
 
 
 if __name__ == "__main__":
