@@ -284,8 +284,9 @@ void MailLeg::GiveUp(const Failure& failure, const SmtpReply& reply) {
       .Text("side", SideName(failure.side))
       .Text("kind", KindName(failure.kind))
       .Text("detail", failure.text);
-  context_.log.Write(log);
   const bool committing = step_ == Step::kCommit;
+  if (committing) log.Text("lost", "behind the message: it may come twice");
+  context_.log.Write(log);
   step_ = Step::kLost;
   if (committing) return observer_.OnCommitted(*this);
   observer_.OnLost(*this, reply);

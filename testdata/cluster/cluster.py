@@ -269,6 +269,14 @@ class Store(Server):
         super().__init__(folder.name, ["dovecot", "-F", "-c", folder / "dovecot.conf"],
                          folder / "dovecot.out", list(ports.values()), host)
 
+    def signal_all(self, number):
+        """To all its processes at once."""
+        os.killpg(self.process.pid, number)
+
+    def kill(self):
+        self.signal_all(signal.SIGKILL)
+        self.process.wait()
+
     def await_log(self, pattern, seconds=START_SECONDS):
         """Dovecot's log is written by a process of its own: after the client has heard."""
         deadline = time.monotonic() + seconds
