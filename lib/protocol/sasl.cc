@@ -405,17 +405,39 @@ std::string TokenRefusalChallenge(Credentials credentials,
 
 // --- The client's side -------------------------------------------------------
 
-Secret EncodeSaslPlain(std::string_view authzid, std::string_view authcid,
-                       const Secret& password) {
+std::string_view UpstreamMechanism(const UpstreamLogin& login) {
+  if (login.method == UpstreamLogin::Method::kToken) {
+    return login.token_mechanism;
+  }
+  return "PLAIN";
+}
+
+Secret UpstreamMessage(const UpstreamLogin& login) {
+  if (login.method == UpstreamLogin::Method::kToken) {
+    return login.secret.Clone();
+  }
+  const bool master = login.method == UpstreamLogin::Method::kMasterUser;
+  std::string_view authzid;
+  if (master) authzid = login.user;
+  const std::string_view authcid(master ? login.master_user : login.user);
   std::string message;
   message.reserve(authzid.size() + authcid.size() + 2 +
-                  password.Reveal().size());
+                  login.secret.Reveal().size());
   message.append(authzid).push_back('\0');
   message.append(authcid).push_back('\0');
-  message.append(password.Reveal());
+  message.append(login.secret.Reveal());
   Secret encoded(message);
   WipeString(message);
   return encoded;
+}
+
+bool RepeatsSecret(std::string_view words, const UpstreamLogin& login) {
+  if (login.secret.empty()) return false;
+  const auto holds = [&](const Secret& said) {
+    return words.find(said.Reveal()) != std::string_view::npos;
+  };
+  return holds(login.secret) || holds(EncodeBase64(login.secret)) ||
+         holds(EncodeBase64(UpstreamMessage(login)));
 }
 
 std::string_view TokenErrorResponse(std::string_view mechanism) {

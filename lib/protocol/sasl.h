@@ -124,9 +124,14 @@ std::string TokenRefusalChallenge(Credentials credentials,
 
 // --- The client's side -------------------------------------------------------
 
-// RFC 4616 §2. `authzid` may be empty. Not yet base64.
-Secret EncodeSaslPlain(std::string_view authzid, std::string_view authcid,
-                       const Secret& password);
+// The mechanism by which an upstream is logged in to, and its message, not yet
+// base64: a token as it is, else PLAIN (RFC 4616 §2).
+std::string_view UpstreamMechanism(const UpstreamLogin& login);
+Secret UpstreamMessage(const UpstreamLogin& login);
+
+// Whether an upstream's words hold what it was sent, in one of the forms in
+// which it may have been: our log must not.
+bool RepeatsSecret(std::string_view words, const UpstreamLogin& login);
 
 // The base64 with which a client answers the challenge that explains why its
 // token was refused (RFC 7628 §3.2.3: one ^A; XOAUTH2: nothing).

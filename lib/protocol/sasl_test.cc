@@ -284,13 +284,43 @@ TEST(SaslExchangeTest, TakesTheCertificatesNameForExternal) {
 }
 
 TEST(SaslClientTest, EncodesWhatTheServerSideReads) {
-  const Secret message = EncodeSaslPlain("alice", "master", Secret("s e c"));
+  UpstreamLogin login;
+  login.user = "alice";
+  login.secret = Secret("s e c");
+  EXPECT_EQ(UpstreamMessage(login).Reveal(), "\0alice\0s e c"s);
+  login.method = UpstreamLogin::Method::kMasterUser;
+  login.master_user = "master";
+  const Secret message = UpstreamMessage(login);
+  EXPECT_EQ(UpstreamMechanism(login), "PLAIN");
   EXPECT_EQ(message.Reveal(), "alice\0master\0s e c"s);
   const SaslStep step = StartWith("PLAIN", message.Reveal());
   EXPECT_EQ(std::get<LoginAttempt>(step).user, "master");
   EXPECT_EQ(std::get<LoginAttempt>(step).authorization_id, "alice");
   EXPECT_EQ(TokenErrorResponse("oauthbearer"), "AQ==");
   EXPECT_EQ(TokenErrorResponse("XOAUTH2"), "");
+}
+
+TEST(SaslClientTest, HandsATokenOnAsItIs) {
+  UpstreamLogin login;
+  login.method = UpstreamLogin::Method::kToken;
+  login.token_mechanism = "XOAUTH2";
+  login.user = "alice";
+  login.secret = Secret("t0ken");
+  EXPECT_EQ(UpstreamMechanism(login), "XOAUTH2");
+  EXPECT_EQ(UpstreamMessage(login).Reveal(), "t0ken");
+}
+
+TEST(SaslClientTest, FindsTheSecretInWhateverFormItWasSent) {
+  UpstreamLogin login;
+  login.user = "alice";
+  login.secret = Secret("s e c");
+  for (const std::string& words :
+       {"no s e c"s, EncodeBase64("s e c"), EncodeBase64("\0alice\0s e c"s)}) {
+    EXPECT_TRUE(RepeatsSecret("who? " + words + "!", login)) << words;
+  }
+  EXPECT_FALSE(RepeatsSecret("no such alice", login));
+  login.secret.Wipe();
+  EXPECT_FALSE(RepeatsSecret("no such alice", login));
 }
 
 TEST(TokenRefusalTest, OwesAChallengeOnlyForTokens) {

@@ -233,34 +233,19 @@ ImapUpstream::Outcome ImapUpstream::BeginLogin() {
   if (has_nul || !IsLoginName(login.user)) {
     return Misconfigured("can't be given this name or password");
   }
-  if (login.method == UpstreamLogin::Method::kToken) {
-    return BeginAuthenticate(login.token_mechanism);
-  }
   if (login.method == UpstreamLogin::Method::kPassword &&
       !Offers("AUTH=PLAIN")) {
     return BeginLoginCommand();
   }
-  return BeginAuthenticate("PLAIN");
+  return BeginAuthenticate();
 }
 
-Secret ImapUpstream::SaslMessage() const {
-  const UpstreamLogin& login = options_.login;
-  switch (login.method) {
-    case UpstreamLogin::Method::kToken:
-      return login.secret.Clone();
-    case UpstreamLogin::Method::kMasterUser:
-      return EncodeSaslPlain(login.user, login.master_user, login.secret);
-    default:
-      return EncodeSaslPlain("", login.user, login.secret);
-  }
-}
-
-ImapUpstream::Outcome ImapUpstream::BeginAuthenticate(
-    std::string_view mechanism) {
+ImapUpstream::Outcome ImapUpstream::BeginAuthenticate() {
+  const std::string_view mechanism = UpstreamMechanism(options_.login);
   if (!Offers("AUTH=" + std::string(mechanism))) {
     return Misconfigured("doesn't offer SASL " + std::string(mechanism));
   }
-  const Secret response = EncodeBase64(SaslMessage());
+  const Secret response = EncodeBase64(UpstreamMessage(options_.login));
   const std::string_view base64 = response.Reveal();
   std::string& command = BeginPieces(base64.size());
   command.append("AUTHENTICATE ").append(mechanism);
@@ -469,19 +454,12 @@ ImapUpstream::Outcome ImapUpstream::Refused(const ImapResponse& response) {
     kind = LoginRefusal::Kind::kContactAdmin;
   }
   std::string text = "refused the login";
-  if (!EchoesSecret(response.code) && !EchoesSecret(response.text)) {
+  if (!RepeatsSecret(response.code, options_.login) &&
+      !RepeatsSecret(response.text, options_.login)) {
     text.append(": [").append(response.code.substr(0, kLoggedCodeBytes));
     text.append("] ").append(response.text.substr(0, kLoggedTextBytes));
   }
   return Fail(kind, Failure::Kind::kRefused, std::move(text));
-}
-
-// A store may repeat what it was sent, and our log must not.
-bool ImapUpstream::EchoesSecret(std::string_view text) const {
-  const std::string_view secret = options_.login.secret.Reveal();
-  const Secret base64 = EncodeBase64(SaslMessage());
-  return text.find(secret) != std::string_view::npos ||
-         text.find(base64.Reveal()) != std::string_view::npos;
 }
 
 ImapUpstream::Outcome ImapUpstream::SaidBye() {

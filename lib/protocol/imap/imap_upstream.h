@@ -68,8 +68,7 @@ class ImapUpstream final : public UpstreamMachine {
   std::string IdCommand() const;
 
   Outcome BeginLogin();
-  Outcome BeginAuthenticate(std::string_view mechanism);
-  Secret SaslMessage() const;
+  Outcome BeginAuthenticate();
   Outcome BeginLoginCommand();
   std::string& BeginPieces(size_t bytes);
   void AppendString(std::string_view value, size_t& piece);
@@ -89,7 +88,6 @@ class ImapUpstream final : public UpstreamMachine {
   void LearnCapabilities(std::string_view text);
   bool Offers(std::string_view capability) const;
 
-  bool EchoesSecret(std::string_view text) const;
   Outcome Refused(const ImapResponse& response);
   Outcome SaidBye();
   Outcome Misconfigured(std::string text);

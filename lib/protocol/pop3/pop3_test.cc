@@ -157,6 +157,7 @@ TEST(Pop3JoinedTest, EachRefusalMeansTheSameOnTheOtherSide) {
       {Kind::kExpired, Kind::kCredentials},
       {Kind::kInUse, Kind::kInUse},
       {Kind::kLoginDelay, Kind::kLoginDelay},
+      {Kind::kOverQuota, Kind::kOverQuota},
       {Kind::kLimit, Kind::kInUse},
   };
   for (const auto& [said, heard] : kinds) {
@@ -327,18 +328,15 @@ TEST(Pop3UpstreamTest, EndlessCapaListIsCut) {
   FAIL() << "a list without end was taken";
 }
 
-TEST(Pop3UpstreamTest, OwnersLogHoldsNoMoreThanAPartOfTheRefusal) {
-  auto machine = Pop3Protocol().NewUpstream(Login("bob", kSecret));
-  for (const char* reply : {"+OK\r\n", "-ERR\r\n", "+OK\r\n"}) {
-    machine->Feed(reply);
-    machine->Next();
-    machine->TakeOutput();
-  }
-  machine->Feed("-ERR " + std::string(5000, 'y') + "\r\n");
-  const UpstreamEvent event = machine->Next();
-  const auto* failed = std::get_if<UpstreamFailed>(&event);
-  ASSERT_NE(failed, nullptr);
-  EXPECT_LT(failed->failure.text.size(), 400u);
+TEST(Pop3UpstreamTest, ItsRefusalReachesOurLogInPartAndWithoutTheSecret) {
+  const auto text_of = [](const std::string& refusal) {
+    const Played played = PlayStore(Steps().back().replies, refusal);
+    return std::get<UpstreamFailed>(played.last).failure.text;
+  };
+  EXPECT_EQ(text_of("-ERR no " + std::string(kSecret) + "\r\n"),
+            "refused the login");
+  EXPECT_LT(text_of("-ERR " + std::string(5000, 'y') + "\r\n").size(), 400u);
+  EXPECT_EQ(text_of("-ERR [AUTH] no\r\n"), "refused the login: [AUTH] no");
 }
 
 }  // namespace

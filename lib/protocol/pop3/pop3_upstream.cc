@@ -267,26 +267,21 @@ Pop3Upstream::Outcome Pop3Upstream::OnUtf8(const Reply& reply) {
 Pop3Upstream::Outcome Pop3Upstream::BeginLogin() {
   const UpstreamLogin& login = options_.login;
   GATEHOUSE_CHECK(login.has_secret(), "only SMTP has such a login");
-  switch (login.method) {
-    case UpstreamLogin::Method::kToken:
-      return BeginAuth(login.token_mechanism, login.secret);
-    case UpstreamLogin::Method::kMasterUser:
-      return BeginAuth("PLAIN", EncodeSaslPlain(login.user, login.master_user,
-                                                login.secret));
-    default:
-      if (!OffersMechanism("PLAIN")) return BeginUserPass();
-      return BeginAuth("PLAIN", EncodeSaslPlain("", login.user, login.secret));
+  if (login.method == UpstreamLogin::Method::kPassword &&
+      !OffersMechanism("PLAIN")) {
+    return BeginUserPass();
   }
+  return BeginAuth();
 }
 
-Pop3Upstream::Outcome Pop3Upstream::BeginAuth(std::string_view mechanism,
-                                              const Secret& initial) {
+Pop3Upstream::Outcome Pop3Upstream::BeginAuth() {
+  const std::string_view mechanism = UpstreamMechanism(options_.login);
   if (!OffersMechanism(mechanism)) {
     return Fail(LoginRefusal::Kind::kContactAdmin,
                 Failure::Kind::kConfiguration,
                 "doesn't offer SASL " + std::string(mechanism));
   }
-  Secret response = EncodeBase64(initial);
+  Secret response = EncodeBase64(UpstreamMessage(options_.login));
   if (response.empty()) response = Secret("=");
   const size_t command_bytes = std::string_view("AUTH  \r\n").size() +
                                mechanism.size() + response.Reveal().size();
@@ -381,17 +376,26 @@ Pop3Upstream::Outcome Pop3Upstream::Refused(const Reply& reply) {
       {"IN-USE", LoginRefusal::Kind::kInUse},
       {"LOGIN-DELAY", LoginRefusal::Kind::kLoginDelay},
   };
-  // No code says that a mailbox is full: stores say it in words.
-  const std::string words = absl::AsciiStrToLower(ToAbsl(reply.text));
-  LoginRefusal::Kind kind = words.find("quota") == std::string::npos
+  const auto* meaning = std::find_if(
+      std::begin(kMeanings), std::end(kMeanings), [&](const Meaning& known) {
+        return EqualsIgnoringCase(reply.code, known.code);
+      });
+  LoginRefusal::Kind kind = meaning == std::end(kMeanings)
                                 ? LoginRefusal::Kind::kCredentials
-                                : LoginRefusal::Kind::kOverQuota;
-  for (const Meaning& meaning : kMeanings) {
-    if (EqualsIgnoringCase(reply.code, meaning.code)) kind = meaning.kind;
+                                : meaning->kind;
+  // No code says that a mailbox is full: stores say it in words, at most behind
+  // the one that blames nobody (RFC 3206 §4).
+  const bool unclear = meaning == std::end(kMeanings) ||
+                       kind == LoginRefusal::Kind::kContactAdmin;
+  const std::string words = absl::AsciiStrToLower(ToAbsl(reply.text));
+  if (unclear && words.find("quota") != std::string::npos) {
+    kind = LoginRefusal::Kind::kOverQuota;
   }
-  Outcome outcome = Fail(kind, Failure::Kind::kRefused,
-                         "refused the login: " + std::string(reply.text.substr(
-                                                     0, kLoggedTextBytes)));
+  std::string text = "refused the login";
+  if (!RepeatsSecret(reply.text, options_.login)) {
+    text.append(": ").append(reply.text.substr(0, kLoggedTextBytes));
+  }
+  Outcome outcome = Fail(kind, Failure::Kind::kRefused, text);
   std::get<UpstreamFailed>(*outcome).refusal.sasl_challenge =
       std::move(sasl_challenge_);
   return outcome;

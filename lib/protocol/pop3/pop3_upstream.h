@@ -68,7 +68,7 @@ class Pop3Upstream final : public UpstreamMachine {
   Outcome AfterCapa();
   Outcome AfterXclient();
   Outcome BeginLogin();
-  Outcome BeginAuth(std::string_view mechanism, const Secret& initial);
+  Outcome BeginAuth();
   Outcome BeginUserPass();
   Outcome AnswerChallenge(std::string_view challenge);
   Outcome Ready();

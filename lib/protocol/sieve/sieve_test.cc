@@ -276,6 +276,17 @@ TEST(SieveUpstreamTest, HostileRepliesAtEveryStepAreNoLogin) {
   }
 }
 
+TEST(SieveUpstreamTest, ItsRefusalReachesOurLogInPartAndWithoutTheSecret) {
+  const auto text_of = [](const std::string& refusal) {
+    const Played played = PlayStore(Steps().back().replies, refusal);
+    return std::get<UpstreamFailed>(played.last).failure.text;
+  };
+  EXPECT_EQ(text_of("NO \"no " + std::string(kSecret) + "\"\r\n"),
+            "refused the login");
+  EXPECT_LT(text_of("NO \"" + std::string(5000, 'y') + "\"\r\n").size(), 400u);
+  EXPECT_EQ(text_of("NO \"Who?\"\r\n"), "refused the login: Who?");
+}
+
 TEST(SieveUpstreamTest, EndlessCapabilitiesAreCut) {
   auto machine = SieveProtocol().NewUpstream(Login("bob", kSecret));
   for (int i = 0; i < 100000; ++i) {

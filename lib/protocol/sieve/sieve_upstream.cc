@@ -187,7 +187,7 @@ SieveUpstream::Outcome SieveUpstream::AfterGreeting() {
     return Ask(DovecotXclient(options_.client, options_.proxy_ttl),
                State::kAwaitXclient);
   }
-  return BeginLogin();
+  return BeginAuthenticate();
 }
 
 SieveUpstream::Outcome SieveUpstream::OnStartTls(const Reply& reply) {
@@ -216,35 +216,21 @@ SieveUpstream::Outcome SieveUpstream::OnXclient(const Reply& reply) {
     return Fail(LoginRefusal::Kind::kUnavailable, Failure::Kind::kRefused,
                 "refused XCLIENT");
   }
-  return BeginLogin();
+  return BeginAuthenticate();
 }
 
 // --- The login ---------------------------------------------------------------
 
-SieveUpstream::Outcome SieveUpstream::BeginLogin() {
+SieveUpstream::Outcome SieveUpstream::BeginAuthenticate() {
   const UpstreamLogin& login = options_.login;
   GATEHOUSE_CHECK(login.has_secret(), "only SMTP has such a login");
-  switch (login.method) {
-    case UpstreamLogin::Method::kToken:
-      return BeginAuthenticate(login.token_mechanism, login.secret);
-    case UpstreamLogin::Method::kMasterUser:
-      return BeginAuthenticate(
-          "PLAIN",
-          EncodeSaslPlain(login.user, login.master_user, login.secret));
-    default:
-      return BeginAuthenticate("PLAIN",
-                               EncodeSaslPlain("", login.user, login.secret));
-  }
-}
-
-SieveUpstream::Outcome SieveUpstream::BeginAuthenticate(
-    std::string_view mechanism, const Secret& initial) {
+  const std::string_view mechanism = UpstreamMechanism(login);
   if (!HoldsWord(SplitWords(Offered("SASL").value_or("")), mechanism)) {
     return Fail(LoginRefusal::Kind::kContactAdmin,
                 Failure::Kind::kConfiguration,
                 "doesn't offer SASL " + std::string(mechanism));
   }
-  const Secret response = EncodeBase64(initial);
+  const Secret response = EncodeBase64(UpstreamMessage(login));
   std::string command;
   // Reserved, so that no copy of a secret stays behind in memory.
   command.reserve(response.Reveal().size() + mechanism.size() + 64);
@@ -319,9 +305,11 @@ SieveUpstream::Outcome SieveUpstream::Refused(const Reply& reply) {
   for (const Meaning& meaning : kMeanings) {
     if (EqualsIgnoringCase(code, meaning.code)) kind = meaning.kind;
   }
-  Outcome outcome = Fail(kind, Failure::Kind::kRefused,
-                         "refused the login: " + std::string(reply.text.substr(
-                                                     0, kLoggedTextBytes)));
+  std::string text = "refused the login";
+  if (!RepeatsSecret(reply.text, options_.login)) {
+    text.append(": ").append(reply.text.substr(0, kLoggedTextBytes));
+  }
+  Outcome outcome = Fail(kind, Failure::Kind::kRefused, text);
   std::get<UpstreamFailed>(*outcome).refusal.sasl_challenge =
       std::move(sasl_challenge_);
   return outcome;

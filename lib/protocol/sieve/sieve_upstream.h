@@ -55,8 +55,7 @@ class SieveUpstream final : public UpstreamMachine {
   Outcome OnAuthenticate(const Words& words);
 
   Outcome AfterGreeting();
-  Outcome BeginLogin();
-  Outcome BeginAuthenticate(std::string_view mechanism, const Secret& initial);
+  Outcome BeginAuthenticate();
   Outcome AnswerChallenge(std::string_view challenge);
   Outcome Ready();
 

@@ -220,27 +220,25 @@ SmtpUpstream::Outcome SmtpUpstream::BeginLogin() {
     case UpstreamLogin::Method::kXclient:
       return Ready();
     case UpstreamLogin::Method::kToken:
-      return BeginAuth(login.token_mechanism, login.secret);
     case UpstreamLogin::Method::kMasterUser:
-      return BeginAuth("PLAIN", EncodeSaslPlain(login.user, login.master_user,
-                                                login.secret));
+      return BeginAuth();
     case UpstreamLogin::Method::kPassword:
       break;
   }
   if (!OffersMechanism("PLAIN") && OffersMechanism("LOGIN")) {
     return BeginAuthLogin();
   }
-  return BeginAuth("PLAIN", EncodeSaslPlain("", login.user, login.secret));
+  return BeginAuth();
 }
 
-SmtpUpstream::Outcome SmtpUpstream::BeginAuth(std::string_view mechanism,
-                                              const Secret& initial) {
+SmtpUpstream::Outcome SmtpUpstream::BeginAuth() {
+  const std::string_view mechanism = UpstreamMechanism(options_.login);
   if (!OffersMechanism(mechanism)) {
     return Fail(LoginRefusal::Kind::kContactAdmin,
                 Failure::Kind::kConfiguration,
                 "doesn't offer SASL " + std::string(mechanism));
   }
-  Secret response = EncodeBase64(initial);
+  Secret response = EncodeBase64(UpstreamMessage(options_.login));
   if (response.empty()) response = Secret("=");
   const size_t command_bytes = std::string_view("AUTH  \r\n").size() +
                                mechanism.size() + response.Reveal().size();
@@ -314,8 +312,10 @@ SmtpUpstream::Outcome SmtpUpstream::Refused(const SmtpReply& reply) {
   } else if (reply.code == 535) {
     kind = Kind::kCredentials;
   }
-  Outcome outcome = Fail(kind, Failure::Kind::kRefused,
-                         "refused the login: " + Summary(reply));
+  std::string text = "refused the login";
+  const std::string summary = Summary(reply);
+  if (!RepeatsSecret(summary, options_.login)) text += ": " + summary;
+  Outcome outcome = Fail(kind, Failure::Kind::kRefused, text);
   std::get<UpstreamFailed>(*outcome).refusal.sasl_challenge =
       std::move(sasl_challenge_);
   return outcome;

@@ -62,7 +62,7 @@ class SmtpUpstream final : public UpstreamMachine {
   Outcome AfterEhlo();
   Outcome BeginXclient();
   Outcome BeginLogin();
-  Outcome BeginAuth(std::string_view mechanism, const Secret& initial);
+  Outcome BeginAuth();
   Outcome BeginAuthLogin();
   Outcome AnswerChallenge(std::string_view challenge);
   Outcome Ready();
