@@ -40,7 +40,7 @@ class TableFile {
 void BM_ReadTable(benchmark::State& state) {
   const TableFile file(state.range(0) != 0);
   for (auto _ : state) {
-    const LocalMapResult result = ReadLocalMap(file.path());
+    const LocalMapResult result = ReadLocalMap(file.path(), "imap");
     if (result.map == nullptr || result.map->size() != kLines) {
       state.SkipWithError("not read");
       break;
@@ -56,7 +56,7 @@ BENCHMARK(BM_ReadTable)
 
 void BM_Find(benchmark::State& state) {
   const TableFile file(/*hashes=*/false);
-  const auto map = ReadLocalMap(file.path()).map;
+  const auto map = ReadLocalMap(file.path(), "imap").map;
   int number = 0;
   for (auto _ : state) {
     benchmark::DoNotOptimize(map->Find(NameOf(number)));

@@ -30,6 +30,15 @@ std::string People() {
          MailEntry("bob", "bob@example.com", "hunter2",
                    "mailHost: imaps://store2.example.com:10993\n"
                    "mailRoutingAddress: bob@store2.example.com\n") +
+         MailEntry("everywhere", "everywhere@example.com", "secret",
+                   "labeledURI: store2.example.com:10995\n"
+                   "labeledURI: pop3s://store3.example.com:995\n"
+                   "labeledURI: imaps://store1.example.com:10993\n"
+                   "labeledURI: lmtp://store4.example.com:24\n") +
+         MailEntry("undecided", "undecided@example.com", "secret",
+                   "labeledURI: imap://store1.example.com\n"
+                   "labeledURI: imap://store2.example.com\n"
+                   "labeledURI: store2.example.com\n") +
          MailEntry("hostless", "hostless@example.com", "secret", "") +
          MailEntry("badhost", "badhost@example.com", "secret",
                    "mailHost: 70000:x\n") +
@@ -236,6 +245,30 @@ TEST_F(LdapDirectoryTest, EntriesThatDifferAreAFailure) {
                Failure::Kind::kConfiguration, "uid=twin");
   EXPECT_FAILS(Locate("twin@example.com"), Failure::Kind::kConfiguration,
                "differ");
+}
+
+TEST_F(LdapDirectoryTest, OfSeveralHostsTheOneOfTheServiceCounts) {
+  options_->hostname_attribute = "labeledURI";
+  const struct {
+    std::string_view service;
+    Endpoint host;
+  } kCases[] = {
+      {"imap", {"store1.example.com", 10993}},
+      {"pop3", {"store3.example.com", 995}},
+      {"smtp", {"store4.example.com", 24}},
+      {"sieve", {"store2.example.com", 10995}},
+  };
+  for (const auto& c : kCases) {
+    options_->service = c.service;
+    directory_.reset();
+    const auto answer = Locate("everywhere@example.com");
+    ASSERT_TRUE(std::holds_alternative<Location>(answer));
+    EXPECT_EQ(std::get<Location>(answer).host, c.host);
+  }
+  options_->service = "imap";
+  directory_.reset();
+  EXPECT_FAILS(Locate("undecided@example.com"), Failure::Kind::kConfiguration,
+               "several values of labeledURI for imap");
 }
 
 TEST_F(LdapDirectoryTest, EntriesThatRouteAlikeAreFine) {

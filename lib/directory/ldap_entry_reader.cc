@@ -98,15 +98,7 @@ LdapEntryReader::Result LdapEntryReader::ReadEntry(
   if (entry.dn.empty() || reading.location.user.empty()) {
     return Denial::kNotFound;
   }
-  const auto& hosts = entry.Values(options_->hostname_attribute);
-  if (hosts.size() > 1) {
-    return BadData(entry.dn + ": several values of " +
-                   options_->hostname_attribute);
-  }
-  if (!hosts.empty() && !ReadMailHost(hosts.front(), reading.location)) {
-    return BadData(entry.dn + ": " + options_->hostname_attribute + " \"" +
-                   hosts.front() + "\" is not a host");
-  }
+  if (auto bad = ReadHost(entry, reading.location)) return *std::move(bad);
   const auto& routing = entry.Values(options_->routing_address_attribute);
   if (!routing.empty()) reading.location.routing_address = routing.front();
   reading.location.addresses = entry.Values(options_->address_attribute);
@@ -114,6 +106,34 @@ LdapEntryReader::Result LdapEntryReader::ReadEntry(
   reading.location.moving = !moving.empty() && !HoldsAny(moving, {"FALSE"});
   reading.enabled = IsEnabled(entry);
   return reading;
+}
+
+std::optional<Failure> LdapEntryReader::ReadHost(const LdapEntry& entry,
+                                                 Location& location) const {
+  std::optional<MailHost> best;
+  bool ambiguous = false;
+  for (const auto& value : entry.Values(options_->hostname_attribute)) {
+    auto host = ParseMailHost(value, options_->service);
+    if (!host) {
+      return BadData(entry.dn + ": " + options_->hostname_attribute + " \"" +
+                     value + "\" is not a host");
+    }
+    if (!best || host->rank > best->rank) {
+      best = std::move(host);
+      ambiguous = false;
+    } else if (host->rank == best->rank && *host != *best) {
+      ambiguous = true;
+    }
+  }
+  if (ambiguous) {
+    return BadData(entry.dn + ": several values of " +
+                   options_->hostname_attribute + " for " + options_->service);
+  }
+  if (best) {
+    location.host = std::move(best->endpoint);
+    location.implicit_tls = best->implicit_tls;
+  }
+  return std::nullopt;
 }
 
 std::string LdapEntryReader::UserOf(const LoginName& name,

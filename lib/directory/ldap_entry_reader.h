@@ -2,6 +2,7 @@
 #define GATEHOUSE_LIB_DIRECTORY_LDAP_ENTRY_READER_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -38,6 +39,10 @@ class LdapEntryReader {
       : options_(std::move(options)), filter_(std::move(filter)) {}
 
   Result ReadEntry(const LoginName& name, const LdapEntry& entry) const;
+  // From the value meant for this service (mail_host.h). Bad data where there
+  // are several.
+  std::optional<Failure> ReadHost(const LdapEntry& entry,
+                                  Location& location) const;
   std::string UserOf(const LoginName& name, const LdapEntry& entry) const;
   bool IsEnabled(const LdapEntry& entry) const;
 

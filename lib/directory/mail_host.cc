@@ -1,5 +1,7 @@
 #include "lib/directory/mail_host.h"
 
+#include <utility>
+
 #include "absl/strings/match.h"
 #include "lib/base/string_bridge.h"
 
@@ -8,13 +10,16 @@ namespace {
 
 struct Scheme {
   std::string_view name;
-  bool implicit_tls;
+  std::string_view service;
+  bool implicit_tls = false;
 };
 constexpr Scheme kSchemes[] = {
-    {"imap", false},  {"imaps", true},       {"pop", false},
-    {"pop3", false},  {"pops", true},        {"pop3s", true},
-    {"sieve", false}, {"smtp", false},       {"smtps", true},
-    {"lmtp", false},  {"submission", false}, {"submissions", true},
+    {"imap", "imap"},       {"imaps", "imap", true},
+    {"pop", "pop3"},        {"pops", "pop3", true},
+    {"pop3", "pop3"},       {"pop3s", "pop3", true},
+    {"sieve", "sieve"},     {"lmtp", "smtp"},
+    {"smtp", "smtp"},       {"smtps", "smtp", true},
+    {"submission", "smtp"}, {"submissions", "smtp", true},
 };
 
 const Scheme* FindScheme(std::string_view name) {
@@ -27,19 +32,38 @@ const Scheme* FindScheme(std::string_view name) {
 
 }  // namespace
 
-bool ReadMailHost(std::string_view value, Location& location) {
+std::optional<MailHost> ParseMailHost(std::string_view value,
+                                      std::string_view service) {
   constexpr std::string_view kMark = "://";
+  const Scheme* scheme = nullptr;
   const size_t mark = value.find(kMark);
   if (mark != std::string_view::npos) {
-    const Scheme* scheme = FindScheme(value.substr(0, mark));
-    if (scheme == nullptr) return false;
-    // "imap://" leaves open whether STARTTLS is wanted: the settings say it.
-    if (scheme->implicit_tls) location.implicit_tls = true;
+    scheme = FindScheme(value.substr(0, mark));
+    if (scheme == nullptr) return std::nullopt;
     value.remove_prefix(mark + kMark.size());
     if (value.ends_with('/')) value.remove_suffix(1);
   }
-  location.host = Endpoint::Parse(value);
-  return location.host.has_value();
+  auto endpoint = Endpoint::Parse(value);
+  if (!endpoint) return std::nullopt;
+  MailHost host{*std::move(endpoint)};
+  if (scheme == nullptr) return host;
+  if (scheme->service != service) {
+    host.endpoint.port = 0;
+    host.rank = MailHost::Rank::kOtherService;
+    return host;
+  }
+  if (scheme->implicit_tls) host.implicit_tls = true;
+  host.rank = MailHost::Rank::kThisService;
+  return host;
+}
+
+bool ReadMailHost(std::string_view value, std::string_view service,
+                  Location& location) {
+  auto host = ParseMailHost(value, service);
+  if (!host) return false;
+  location.host = std::move(host->endpoint);
+  location.implicit_tls = host->implicit_tls;
+  return true;
 }
 
 }  // namespace gatehouse

@@ -61,7 +61,7 @@ TEST(ConfigTest, LoadsTheExampleOfEachExecutable) {
 
 TEST(ConfigTest, LoadsTheExampleMap) {
   const LocalMapResult result =
-      ReadLocalMap(std::string(kFolder) + "/users.json");
+      ReadLocalMap(std::string(kFolder) + "/users.json", "imap");
   ASSERT_TRUE(result.map) << testing::PrintToString(result.faults);
   EXPECT_EQ(result.map->Find("ALICE@example.com")->location->host,
             (Endpoint{"127.0.0.1", 10143}));

@@ -13,22 +13,24 @@
 namespace gatehouse {
 namespace {
 
-void ReadHost(JsonReader& reader, Location& location) {
+void ReadHost(JsonReader& reader, std::string_view service,
+              Location& location) {
   const std::string text = reader.String("host");
-  if (text.empty() || ReadMailHost(text, location)) return;
+  if (text.empty() || ReadMailHost(text, service, location)) return;
   reader.Fault("host", "\"" + text +
                            "\" is not a host (\"name\", \"name:port\", "
                            "\"imaps://name:port\")");
 }
 
 // False where the name is there already.
-bool ReadEntry(const std::string& name, JsonReader reader, LocalMap& map) {
+bool ReadEntry(const std::string& name, std::string_view service,
+               JsonReader reader, LocalMap& map) {
   const bool whole_domain = name.starts_with('@');
   const std::string_view password = map.Keep(reader.String("password"));
   const std::string_view user =
       map.Keep(reader.String("user", whole_domain ? "" : name));
   Location location;
-  ReadHost(reader, location);
+  ReadHost(reader, service, location);
   location.addresses = reader.Strings("addresses");
   if (location.addresses.empty() && !whole_domain) location.addresses = {name};
   location.routing_address = reader.String("routingAddress");
@@ -40,10 +42,10 @@ bool ReadEntry(const std::string& name, JsonReader reader, LocalMap& map) {
                  {user, password, map.Keep(std::move(location))});
 }
 
-void ReadPattern(JsonReader reader, LocalMap& map) {
+void ReadPattern(JsonReader reader, std::string_view service, LocalMap& map) {
   const std::string expression = reader.String("match");
   Location location;
-  ReadHost(reader, location);
+  ReadHost(reader, service, location);
   location.routing_address = reader.String("routingAddress");
   reader.Finish();
   if (expression.empty()) return reader.Fault("match", "missing");
@@ -52,18 +54,19 @@ void ReadPattern(JsonReader reader, LocalMap& map) {
   if (!status.ok()) reader.Fault("match", std::string(status.message()));
 }
 
-void ReadJsonMap(std::string_view text, LocalMap& map, FaultList& faults) {
+void ReadJsonMap(std::string_view text, std::string_view service, LocalMap& map,
+                 FaultList& faults) {
   const auto json = ParseJson(text, faults);
   if (!json) return;
   JsonReader root(*json, "", faults);
   JsonReader users = root.Object("users");
   for (const std::string& name : users.Keys()) {
-    if (!ReadEntry(name, users.Object(name), map)) {
+    if (!ReadEntry(name, service, users.Object(name), map)) {
       users.Fault(name, "stands here twice (case doesn't count)");
     }
   }
   for (JsonReader& pattern : root.Objects("patterns")) {
-    ReadPattern(std::move(pattern), map);
+    ReadPattern(std::move(pattern), service, map);
   }
   root.Finish();
 }
@@ -90,13 +93,14 @@ std::optional<FileVersion> FileVersion::Of(const std::string& file) {
   return version;
 }
 
-LocalMapResult ParseLocalMap(std::string text, const std::string& file) {
+LocalMapResult ParseLocalMap(std::string text, std::string_view service,
+                             const std::string& file) {
   FaultList faults(file);
   auto map = std::make_shared<LocalMap>();
   if (IsJson(text)) {
-    ReadJsonMap(text, *map, faults);
+    ReadJsonMap(text, service, *map, faults);
   } else {
-    ReadLocalMapTable(map->Keep(std::move(text)), *map, faults);
+    ReadLocalMapTable(map->Keep(std::move(text)), service, *map, faults);
   }
   LocalMapResult result;
   result.faults = faults.faults();
@@ -104,13 +108,13 @@ LocalMapResult ParseLocalMap(std::string text, const std::string& file) {
   return result;
 }
 
-LocalMapResult ReadLocalMap(const std::string& file) {
+LocalMapResult ReadLocalMap(const std::string& file, std::string_view service) {
   // Looked at first: a change while it is read is seen at the next look.
   const auto version = FileVersion::Of(file);
   auto text = ReadFile(file);
   LocalMapResult result;
   if (text) {
-    result = ParseLocalMap(std::move(*text), file);
+    result = ParseLocalMap(std::move(*text), service, file);
   } else {
     result.faults = {file + ": no such file, or not readable"};
   }

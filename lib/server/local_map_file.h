@@ -49,13 +49,16 @@ struct LocalMapResult {
   FileVersion version;  // at the latest what was read
 };
 
-LocalMapResult ReadLocalMap(const std::string& file);
+// For one service ("imap"): a host's URI may be meant for another one.
+LocalMapResult ReadLocalMap(const std::string& file, std::string_view service);
 // A map that was a table keeps its text.
-LocalMapResult ParseLocalMap(std::string text, const std::string& file);
+LocalMapResult ParseLocalMap(std::string text, std::string_view service,
+                             const std::string& file);
 
 // A map with the file that it comes from.
 struct LocalMapFile {
   std::string file;
+  std::string service;  // whom it is read for
   FileVersion version;  // as read at first
   CurrentLocalMap map;
 };

@@ -45,7 +45,7 @@ TEST(LocalMapFileTest, NamesThePlaceAndTheFault) {
       {R"({"user": {}})", "u.json: /user: unknown key"},
   };
   for (const auto& c : kCases) {
-    EXPECT_EQ(ParseLocalMap(c.text, "u.json").faults,
+    EXPECT_EQ(ParseLocalMap(c.text, "imap", "u.json").faults,
               std::vector<std::string>{c.fault});
   }
 }
@@ -53,18 +53,20 @@ TEST(LocalMapFileTest, NamesThePlaceAndTheFault) {
 TEST(LocalMapFileTest, ReadsUris) {
   const auto map = ParseLocalMap(
                        R"({"users": {"a@b": {"host": "imaps://x:9993"},
-                                     "c@d": {"host": "imap://y"}}})",
-                       "u.json")
+                                     "c@d": {"host": "imap://y"},
+                                     "e@f": {"host": "pop3s://z:995"}}})",
+                       "imap", "u.json")
                        .map;
   ASSERT_TRUE(map);
   EXPECT_EQ(map->Find("a@b")->location->host, (Endpoint{"x", 9993}));
   EXPECT_TRUE(*map->Find("a@b")->location->implicit_tls);
   EXPECT_FALSE(map->Find("c@d")->location->implicit_tls.has_value());
+  EXPECT_EQ(map->Find("e@f")->location->host, (Endpoint{"z", 0}));
 }
 
 // The host that `name` is routed to by `text`; "" where there is none.
 std::string HostOf(std::string_view text, std::string_view name) {
-  const LocalMapResult result = ParseLocalMap(std::string(text), "t");
+  const LocalMapResult result = ParseLocalMap(std::string(text), "imap", "t");
   EXPECT_TRUE(result.faults.empty()) << result.faults.front();
   if (result.map == nullptr) return "";
   const LocalMap::Entry* entry = result.map->Find(name);
@@ -99,7 +101,7 @@ TEST(LocalMapFileTest, ReadsTablesOfNamesHostsAndHashes) {
                        "Alice@a imaps://x:9993 $6$x\n"
                        "bob@a - $1$y\n"
                        "@a x\n",
-                       "t")
+                       "imap", "t")
                        .map;
   ASSERT_TRUE(map);
   const LocalMap::Entry* alice = map->FindExact("alice@A");
@@ -136,7 +138,7 @@ TEST(LocalMapFileTest, NamesTheLineOfATablesFault) {
       {"# nothing\n", "t: no entries"},
   };
   for (const auto& c : kCases) {
-    const LocalMapResult result = ParseLocalMap(c.text, "t");
+    const LocalMapResult result = ParseLocalMap(c.text, "imap", "t");
     EXPECT_EQ(result.map, nullptr);
     EXPECT_EQ(result.faults, std::vector<std::string>{c.fault});
   }
@@ -145,7 +147,7 @@ TEST(LocalMapFileTest, NamesTheLineOfATablesFault) {
 TEST(LocalMapFileTest, StopsLookingAfterSomeFaults) {
   std::string text;
   for (int i = 0; i < 1000; ++i) text += "not a table line at all\n";
-  const LocalMapResult result = ParseLocalMap(text, "t");
+  const LocalMapResult result = ParseLocalMap(text, "imap", "t");
   EXPECT_LT(result.faults.size(), 30u);
   EXPECT_EQ(result.faults.back(), "t: too many faults to look further");
 }
@@ -153,8 +155,8 @@ TEST(LocalMapFileTest, StopsLookingAfterSomeFaults) {
 // "user host" for each move from one table to another, in order.
 std::vector<std::string> MovesOf(std::string_view before,
                                  std::string_view after) {
-  const auto from = ParseLocalMap(std::string(before), "t").map;
-  const auto to = ParseLocalMap(std::string(after), "t").map;
+  const auto from = ParseLocalMap(std::string(before), "imap", "t").map;
+  const auto to = ParseLocalMap(std::string(after), "imap", "t").map;
   std::vector<std::string> moves;
   for (const Move& move : to->MovesFrom(*from)) {
     moves.push_back(move.user + " " + move.host.ToString());
@@ -184,7 +186,7 @@ class LocalMapReloaderTest : public testing::Test {
  protected:
   LocalMapReloaderTest() {
     Write("a@b x1\n");
-    LocalMapResult read = ReadLocalMap(path_);
+    LocalMapResult read = ReadLocalMap(path_, "imap");
     file_->file = path_;
     file_->version = read.version;
     file_->map.store(read.map);

@@ -27,7 +27,8 @@ std::string_view TakeField(std::string_view& rest) {
 
 class TableReader {
  public:
-  TableReader(LocalMap& map, FaultList& faults) : map_(map), faults_(faults) {}
+  TableReader(std::string_view service, LocalMap& map, FaultList& faults)
+      : service_(service), map_(map), faults_(faults) {}
 
   void Read(std::string_view text) {
     map_.Reserve(
@@ -68,7 +69,7 @@ class TableReader {
   const Location* LocationAt(std::string_view host) {
     const auto [found, is_new] = hosts_.try_emplace(ToAbsl(host), nullptr);
     Location location;
-    if (is_new && (host == "-" || ReadMailHost(host, location))) {
+    if (is_new && (host == "-" || ReadMailHost(host, service_, location))) {
       found->second = map_.Keep(std::move(location));
     }
     return found->second;
@@ -102,6 +103,7 @@ class TableReader {
         "", "line " + std::to_string(line_number_) + ": " + std::string(what));
   }
 
+  const std::string_view service_;
   LocalMap& map_;
   FaultList& faults_;
   // By their text, which is the table's.
@@ -112,9 +114,9 @@ class TableReader {
 
 }  // namespace
 
-void ReadLocalMapTable(std::string_view text, LocalMap& map,
-                       FaultList& faults) {
-  TableReader(map, faults).Read(text);
+void ReadLocalMapTable(std::string_view text, std::string_view service,
+                       LocalMap& map, FaultList& faults) {
+  TableReader(service, map, faults).Read(text);
 }
 
 }  // namespace gatehouse

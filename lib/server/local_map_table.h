@@ -8,9 +8,9 @@
 
 namespace gatehouse {
 
-// Reads a localFile map that is a table, whose text `map` keeps: one entry a
-// line, its fields divided by blanks or tabs, "#" beginning a line that says
-// nothing.
+// Reads a localFile map that is a table, whose text `map` keeps, for `service`:
+// one entry a line, its fields divided by blanks or tabs, "#" beginning a line
+// that says nothing.
 //
 //   # name             host                     password: crypt(3)
 //   alice@example.com  store1.example.com       $6$…
@@ -25,7 +25,8 @@ namespace gatehouse {
 // What is wrong goes to `faults` with its line; after some of them the rest
 // isn't looked at. benchmarks/directory:local_map_benchmark measures half a
 // million lines.
-void ReadLocalMapTable(std::string_view text, LocalMap& map, FaultList& faults);
+void ReadLocalMapTable(std::string_view text, std::string_view service,
+                       LocalMap& map, FaultList& faults);
 
 }  // namespace gatehouse
 

@@ -30,7 +30,8 @@ void LocalMapReloader::Look() {
 
 void LocalMapReloader::Reload(Watched& watched) {
   watched.read = watched.seen;
-  LocalMapResult result = ReadLocalMap(watched.file->file);
+  LocalMapResult result =
+      ReadLocalMap(watched.file->file, watched.file->service);
   for (const std::string& fault : result.faults) {
     log_.Write(LogRecord("local_map_refused", LogRecord::Level::kError)
                    .Text("detail", fault));

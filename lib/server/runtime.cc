@@ -64,7 +64,7 @@ void LoadLocalMaps(Runtime& runtime, const Runtime* previous,
                    RuntimeResult& result) {
   for (const UserMapConfig& map : runtime.config.user_maps) {
     if (map.type != UserMapConfig::Type::kLocalFile) continue;
-    LocalMapResult read = ReadLocalMap(map.local_file);
+    LocalMapResult read = ReadLocalMap(map.local_file, runtime.config.service);
     result.faults.insert(result.faults.end(), read.faults.begin(),
                          read.faults.end());
     std::shared_ptr<LocalMapFile>& file = runtime.local_maps[map.name];
@@ -72,6 +72,7 @@ void LoadLocalMaps(Runtime& runtime, const Runtime* previous,
     if (file == nullptr) {
       file = std::make_shared<LocalMapFile>();
       file->file = map.local_file;
+      file->service = runtime.config.service;
     }
     file->version = read.version;
     if (read.map != nullptr) file->map.store(std::move(read.map));
