@@ -108,6 +108,29 @@ class Pop3EndToEndTest(unittest.TestCase):
                     env={"HOME": str(self.cluster.folder), "PATH": "/usr/bin:/bin"})
                 self.assertEqual(fetchmail.returncode, 1, fetchmail.stdout + fetchmail.stderr)  # 1: no mail
 
+    def test_serves_getmail(self):
+        """Without TLS and with it from the start; it knows no STLS."""
+        folder = self.cluster.folder / "getmail"
+        folder.mkdir()
+        control, fetched = folder / "getmailrc", folder / "message"
+        for way, port, kind, tls in (
+                ("plaintext", self.proxy.port, "SimplePOP3Retriever", ""),
+                ("implicit TLS", self.proxy.listeners[1], "SimplePOP3SSLRetriever",
+                 f"ca_certs = {self.cluster.certificates.ca}\n")):
+            with self.subTest(way):
+                with smtplib.LMTP(HOST, self.cluster.stores[0].lmtp) as lmtp:
+                    lmtp.sendmail("sender@example.org", [ALICE], f"Subject: By {way}\r\n\r\nHello\r\n")
+                control.write_text(
+                    f"[retriever]\ntype = {kind}\nserver = localhost\nport = {port}\nusername = {ALICE}\n"
+                    f"password = {PASSWORD}\n{tls}[destination]\ntype = MDA_external\npath = /bin/sh\n"
+                    f'arguments = ("-c", "cat > {fetched}")\nallow_root_commands = true\n'
+                    "[options]\ndelete = true\n")
+                control.chmod(0o600)
+                getmail = subprocess.run(["getmail", "--getmaildir", folder, "--rcfile", control],
+                                         capture_output=True, text=True, timeout=60)
+                self.assertEqual(getmail.returncode, 0, getmail.stdout + getmail.stderr)
+                self.assertIn(f"Subject: By {way}\n", fetched.read_text())
+
     def test_says_in_use_while_the_store_holds_the_mailbox_for_somebody_else(self):
         holder = self.log_in(poplib.POP3(HOST, self.proxy.port), BOB)
         with self.assertRaises(poplib.error_proto) as refused:

@@ -5,6 +5,7 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import threading
 import unittest
 
 from testdata.cluster.cluster import (
@@ -48,6 +49,32 @@ class ManageSieve:
 
     def close(self):
         self.socket.close()
+
+
+class Tunnel:
+    """TLS for a client that has none: one connection to `port`, taken as it is to `proxy_port` inside TLS."""
+
+    def __init__(self, proxy_port, context):
+        self.listener = socket.create_server((HOST, 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.serve, args=(proxy_port, context), daemon=True).start()
+
+    def serve(self, proxy_port, context):
+        plain, _ = self.listener.accept()
+        secure = context.wrap_socket(socket.create_connection((HOST, proxy_port), 10), server_hostname="localhost")
+        back = threading.Thread(target=self.pump, args=(secure, plain), daemon=True)
+        back.start()
+        self.pump(plain, secure)
+        back.join()
+        plain.close()
+        secure.close()
+        self.listener.close()
+
+    @staticmethod
+    def pump(source, target):
+        while piece := source.recv(65536):
+            target.sendall(piece)
+        target.shutdown(socket.SHUT_WR)
 
 
 class SieveEndToEndTest(unittest.TestCase):
@@ -127,19 +154,21 @@ class SieveEndToEndTest(unittest.TestCase):
                 pass_fds=[password.fileno()], capture_output=True, text=True, timeout=60)
 
     def test_serves_sieve_connect(self):
-        """By STARTTLS and without; it can't begin with TLS."""
+        """By STARTTLS, without TLS, and inside TLS from the start: as no client of Debian's can do that, by a tunnel."""
         plaintext = self.cluster.start_proxy(
             "sieveproxy", self.settings, [{"address": HOST, "port": free_port(), "tls": "none"}], label="sieve-plain")
         with tempfile.NamedTemporaryFile("w", suffix=".sieve", dir=self.cluster.folder) as script:
             script.write('require "fileinto"; fileinto "x";\n')
             script.flush()
-            for port, channel in ((self.proxy.port, "--noclearchan"), (plaintext.port, "--clearchan")):
-                name = channel.strip("-")
-                with self.subTest(name):
-                    for action in (["--localsieve", script.name, "--remotesieve", name, "--upload"], ["--list"]):
-                        done = self.run_sieve_connect(port, channel, *action)
+            ways = {"STARTTLS": ("--noclearchan", lambda: self.proxy.port),
+                    "plaintext": ("--clearchan", lambda: plaintext.port),
+                    "implicit": ("--clearchan", lambda: Tunnel(self.proxy.listeners[1], self.trust).port)}
+            for way, (channel, port) in ways.items():
+                with self.subTest(way):
+                    for action in (["--localsieve", script.name, "--remotesieve", way, "--upload"], ["--list"]):
+                        done = self.run_sieve_connect(port(), channel, *action)
                         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-                    self.assertIn(name, done.stdout)
+                    self.assertIn(way, done.stdout)
 
     def test_refuses_wrong_passwords_and_unknown_users_alike(self):
         answers = {self.client().authenticate(user, password) for user, password in
