@@ -9,8 +9,7 @@ import subprocess
 import time
 import unittest
 
-from testdata.cluster.cluster import (
-    HOST, MASTER_PASSWORD, MASTER_USER, PASSWORD, Cluster, free_port)
+from testdata.cluster.cluster import HOST, MASTER_PASSWORD, MASTER_USER, PASSWORD, Cluster
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 SECONDS = 60
@@ -26,15 +25,6 @@ def big_message():
     line = b"%062d\r\n"
     lines = BIG_BYTES // len(line % 0)
     return b"Subject: big\r\n\r\n" + b"".join(line % number for number in range(lines))
-
-
-class Balanced(imaplib.IMAP4):
-    """Comes by a load balancer that speaks the PROXY protocol."""
-
-    def _create_socket(self, timeout):
-        connection = super()._create_socket(timeout)
-        connection.sendall(b"PROXY TCP4 192.0.2.77 192.0.2.1 4711 143\r\n")
-        return connection
 
 
 class ImapEndToEndTest(unittest.TestCase):
@@ -55,8 +45,8 @@ class ImapEndToEndTest(unittest.TestCase):
             "upstream": {**cls.settings.get("upstream", {}), "loginTimeout": "5m"}})
         cls.trust = ssl.create_default_context(cafile=cls.cluster.certificates.ca)
 
-    def client(self, user=ALICE, password=PASSWORD, proxy=None, kind=imaplib.IMAP4):
-        client = kind(HOST, (proxy or self.proxy).port, SECONDS)
+    def client(self, user=ALICE, password=PASSWORD, proxy=None):
+        client = imaplib.IMAP4(HOST, (proxy or self.proxy).port, SECONDS)
         self.addCleanup(client.socket().close)
         client.login(f'"{user}"', password)
         return client
@@ -293,20 +283,6 @@ SyncState {folder}/{maildir}.state
                 logins = self.stores[0].dovecot_log().count("Login: user=")
                 self.assertIn("[UNAVAILABLE]", self.refusal(proxy=bad))
                 self.assertEqual(self.stores[0].dovecot_log().count("Login: user="), logins)
-
-    def test_tells_the_store_the_clients_address(self):
-        for count, way in enumerate(("protocol", "proxyV2"), 1):
-            with self.subTest(way=way):
-                port = self.stores[0].imap_haproxy if way == "proxyV2" else self.stores[0].imap
-                proxy = self.cluster.start_proxy("imapproxy", {
-                    "userMaps": self.empty_map(), "authenticateOnProxy": False,
-                    "mapping": {"userMap": "Map", "mappingHost": HOST, "mappingPort": port},
-                    "allowPlaintextLogin": "always", "upstream": {"forwardClient": way},
-                }, [{"address": HOST, "port": free_port(), "tls": "none",
-                     "proxyProtocolFrom": ["127.0.0.0/8"]}], label=f"imap-{way}")
-                self.client("near@example.com", proxy=proxy, kind=Balanced).logout()
-                login = r"Login: user=<near@example\.com>[^\n]*rip=192\.0\.2\.77"
-                self.stores[0].await_log(f"({login}[\\s\\S]*){{{count}}}")
 
     def test_keeps_passwords_out_of_its_log(self):
         self.client().logout()

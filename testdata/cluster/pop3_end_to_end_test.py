@@ -7,23 +7,13 @@ import ssl
 import subprocess
 import unittest
 
-from testdata.cluster.cluster import (
-    HOST, MASTER_PASSWORD, MASTER_USER, PASSWORD, Cluster, free_port)
+from testdata.cluster.cluster import HOST, MASTER_PASSWORD, MASTER_USER, PASSWORD, Cluster
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 
 
 def plain(user):
     return base64.b64encode(f"\0{user}\0{PASSWORD}".encode()).decode()
-
-
-class BalancedPop3(poplib.POP3):
-    """Comes by a load balancer that speaks the PROXY protocol."""
-
-    def _create_socket(self, timeout):
-        connection = super()._create_socket(timeout)
-        connection.sendall(b"PROXY TCP4 192.0.2.77 192.0.2.1 4711 110\r\n")
-        return connection
 
 
 class Pop3EndToEndTest(unittest.TestCase):
@@ -164,17 +154,6 @@ class Pop3EndToEndTest(unittest.TestCase):
         finally:
             store.start()
         self.log_in(poplib.POP3(HOST, self.proxy.port), BOB).quit()
-
-    def test_tells_the_store_the_clients_address(self):
-        proxy = self.cluster.start_proxy("pop3proxy", {
-            **self.settings, "allowPlaintextLogin": "always", "upstream": {"forwardClient": "protocol"},
-        }, [{"address": HOST, "port": free_port(), "tls": "none",
-             "proxyProtocolFrom": ["127.0.0.0/8"]}], label="pop3-forward")
-        client = BalancedPop3(HOST, proxy.port)
-        client.user(ALICE)
-        client.pass_(PASSWORD)
-        client.quit()
-        self.cluster.stores[0].await_log(r"rip=192\.0\.2\.77")
 
     def test_logs_in_as_master_user(self):
         secret = self.cluster.folder / "master.secret"

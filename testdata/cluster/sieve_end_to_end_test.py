@@ -17,9 +17,8 @@ ALICE, BOB = "alice@example.com", "bob@example.com"
 class ManageSieve:
     """Just enough of RFC 5804."""
 
-    def __init__(self, port, before=b"", context=None):
+    def __init__(self, port, context=None):
         self.socket = socket.create_connection((HOST, port), 10)
-        self.socket.sendall(before)
         if context is not None:
             self.secure(context)
         else:
@@ -89,8 +88,8 @@ class SieveEndToEndTest(unittest.TestCase):
         cls.proxy = cls.cluster.start_proxy("sieveproxy", cls.settings)
         cls.trust = ssl.create_default_context(cafile=cls.cluster.certificates.ca)
 
-    def client(self, proxy=None, **how):
-        client = ManageSieve((proxy or self.proxy).port, **how)
+    def client(self, proxy=None):
+        client = ManageSieve((proxy or self.proxy).port)
         self.addCleanup(client.close)
         return client
 
@@ -189,15 +188,6 @@ class SieveEndToEndTest(unittest.TestCase):
         finally:
             store.start()
         self.assertRegex(client.authenticate(BOB, PASSWORD), "^OK")
-
-    def test_tells_the_store_the_clients_address(self):
-        proxy = self.cluster.start_proxy("sieveproxy", {
-            **self.settings, "allowPlaintextLogin": "always", "upstream": {"forwardClient": "protocol"},
-        }, [{"address": HOST, "port": free_port(), "tls": "none",
-             "proxyProtocolFrom": ["127.0.0.0/8"]}], label="sieve-forward")
-        client = self.client(proxy, before=b"PROXY TCP4 192.0.2.78 192.0.2.1 4711 4190\r\n")
-        self.assertRegex(client.authenticate(ALICE, PASSWORD), "^OK")
-        self.cluster.stores[0].await_log(r"rip=192\.0\.2\.78")
 
     def test_logs_in_as_master_user(self):
         secret = self.cluster.folder / "master.secret"

@@ -1,6 +1,8 @@
 """How the proxies reach real Dovecot stores: TLS of both kinds, and the client's address with it."""
 import base64
+import socket
 import ssl
+import struct
 import time
 import unittest
 
@@ -8,11 +10,14 @@ from testdata.cluster.cluster import HOST, PASSWORD, Cluster, free_port
 from testdata.cluster.sasl_clients import SECONDS, ImapClient, Pop3Client, SieveClient
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
-CLIENTS = (Pop3Client, SieveClient)
+CLIENTS = (ImapClient, Pop3Client, SieveClient)
 DOVECOT_NAMES = {ImapClient: "imap", Pop3Client: "pop3", SieveClient: "managesieve"}
-REFUSALS = {Pop3Client: "-ERR [SYS/TEMP]", SieveClient: "NO (TRYLATER)"}
+REFUSALS = {ImapClient: "a NO [UNAVAILABLE]", Pop3Client: "-ERR [SYS/TEMP]", SieveClient: "NO (TRYLATER)"}
+GOOD_BYES = {ImapClient: "z LOGOUT", Pop3Client: "QUIT", SieveClient: "LOGOUT"}
 WAYS = [(client, tls) for client in CLIENTS for tls in ("none", "startTls", "implicit")]
 BALANCED = b"PROXY TCP4 192.0.2.77 192.0.2.1 4711 110\r\n"
+BALANCED_V2 = (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + socket.inet_aton("192.0.2.77") +
+               socket.inet_aton("192.0.2.1") + struct.pack("!HH", 4711, 110))
 
 
 def store_listener(service, name, port, *flags, host=HOST):
@@ -31,7 +36,8 @@ class StoreConnectionTest(unittest.TestCase):
         cls.cluster = Cluster()
         cls.addClassCleanup(cls.cluster.__exit__)
         # The log then tells local_name, which Dovecot 2.3 loses in a login process that has served before.
-        settings = "auth_debug = yes\nservice pop3-login {\n  service_count = 1\n}\n"
+        settings = "auth_debug = yes\n" + "".join(
+            f"service {name}-login {{\n  service_count = 1\n}}\n" for name in ("imap", "pop3"))
         cls.ports, cls.haproxy_ports = {}, {}
         for client in CLIENTS:
             for tls in ("plain", "implicit"):
@@ -56,17 +62,17 @@ class StoreConnectionTest(unittest.TestCase):
         }, [{**balanced, "port": free_port(), "tls": "none"},
             {**balanced, "port": free_port(), "tls": "implicit"}], label)
 
-    def log_in(self, client, proxy, secure=False):
-        connected = client(proxy.listeners[secure], self.trust if secure else None, before=BALANCED)
+    def log_in(self, client, proxy, secure=False, before=BALANCED):
+        connected = client(proxy.listeners[secure], self.trust if secure else None, before=before)
         self.addCleanup(connected.close)
         return connected, connected.authenticate("PLAIN", plain(ALICE))
 
-    def session_of(self, connected, proxy, client):
-        """Ends it, and gives the proxy's own name of the session."""
-        connected.ask("QUIT" if client is Pop3Client else "LOGOUT")
+    def session_of(self, connected, proxy, client, count=1):
+        """Ends it, the proxy's session number `count`, and gives the proxy's own name of it."""
+        connected.ask(GOOD_BYES[client])
         connected.close()
         deadline = time.monotonic() + SECONDS
-        while not (found := [record for record in proxy.records() if record.get("user") == ALICE]):
+        while len(found := [record for record in proxy.records() if record.get("user") == ALICE]) < count:
             self.assertLess(time.monotonic(), deadline, proxy.text())
             time.sleep(0.05)
         return found[-1]["session"]
@@ -74,15 +80,16 @@ class StoreConnectionTest(unittest.TestCase):
     def await_login(self, client, pattern):
         self.store.await_log(f"{DOVECOT_NAMES[client]}-login: Info: Login: user=<{ALICE}>[^\n]*{pattern}")
 
-    def test_logs_in_through_tls_and_tells_address_and_session_by_xclient(self):
+    def test_logs_in_through_tls_and_tells_address_and_session_by_id_or_xclient(self):
         for client, tls in WAYS:
             with self.subTest(client.SERVICE, tls=tls):
-                proxy = self.start_proxy(client, "xclient", tls, self.ports, forwardClient="protocol")
-                connected, answer = self.log_in(client, proxy)
-                self.assertTrue(answer.accepted, answer)
-                session = self.session_of(connected, proxy, client)
-                encrypted = "secured" if tls == "none" else "TLS"
-                self.await_login(client, rf", rip=192\.0\.2\.77, [^\n]*{encrypted}, session=<{session}>")
+                proxy = self.start_proxy(client, "protocol", tls, self.ports, forwardClient="protocol")
+                for count, (secure, before) in enumerate(((False, BALANCED), (True, BALANCED_V2)), 1):
+                    connected, answer = self.log_in(client, proxy, secure, before)
+                    self.assertTrue(answer.accepted, answer)
+                    session = self.session_of(connected, proxy, client, count)
+                    encrypted = "secured" if tls == "none" else "TLS"
+                    self.await_login(client, rf", rip=192\.0\.2\.77, [^\n]*{encrypted}, session=<{session}>")
 
     def test_tells_address_tls_and_server_name_by_proxy_header(self):
         for client, tls in WAYS:
