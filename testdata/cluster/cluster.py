@@ -274,8 +274,16 @@ class Store(Server):
         os.killpg(self.process.pid, number)
 
     def kill(self):
+        """Returns when none of its processes listens any more."""
         self.signal_all(signal.SIGKILL)
         self.process.wait()
+        for port in self.ports:
+            while True:
+                try:
+                    socket.create_connection((self.host, port), 1).close()
+                except OSError:
+                    break
+                time.sleep(0.02)
 
     def await_log(self, pattern, seconds=START_SECONDS):
         """Dovecot's log is written by a process of its own: after the client has heard."""
