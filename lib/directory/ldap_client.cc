@@ -31,6 +31,9 @@ using Message = std::unique_ptr<LDAPMessage, FreeMessage>;
 using Text = std::unique_ptr<char, FreeMemory>;
 using Controls = std::unique_ptr<LDAPControl*, FreeControls>;
 
+// So that a flood of answers leaves the loop its other work.
+constexpr int kMostMessagesAtOnce = 512;
+
 std::string LowerCase(std::string_view text) {
   return absl::AsciiStrToLower(ToAbsl(text));
 }
@@ -177,6 +180,72 @@ class Opening {
   std::optional<Failure> failure_;
 };
 
+LdapEntry ReadEntry(LDAP* handle, LDAPMessage* message) {
+  LdapEntry entry;
+  const Text dn(ldap_get_dn(handle, message));
+  if (dn != nullptr) entry.dn = dn.get();
+  BerElement* cursor = nullptr;
+  char* name = ldap_first_attribute(handle, message, &cursor);
+  while (name != nullptr) {
+    const Text owner(name);
+    auto& values = entry.attributes[LowerCase(name)];
+    berval** raw = ldap_get_values_len(handle, message, name);
+    for (int i = 0; raw != nullptr && raw[i] != nullptr; ++i) {
+      values.emplace_back(raw[i]->bv_val, raw[i]->bv_len);
+    }
+    ldap_value_free_len(raw);
+    name = ldap_next_attribute(handle, message, cursor);
+  }
+  ber_free(cursor, 0);
+  return entry;
+}
+
+// The control that comes with each entry and reference of a synchronisation.
+std::optional<LdapSyncState> ReadSyncState(LDAP* handle, LDAPMessage* message,
+                                           bool is_reference) {
+  LDAPControl** raw = nullptr;
+  const int parsed =
+      is_reference
+          ? ldap_parse_reference(handle, message, nullptr, &raw, /*freeit=*/0)
+          : ldap_get_entry_controls(handle, message, &raw);
+  const Controls controls(raw);
+  if (parsed != LDAP_SUCCESS) return std::nullopt;
+  const LDAPControl* state =
+      ldap_control_find(LDAP_CONTROL_SYNC_STATE, raw, nullptr);
+  if (state == nullptr) return std::nullopt;
+  return DecodeSyncState(
+      std::string_view(state->ldctl_value.bv_val, state->ldctl_value.bv_len));
+}
+
+std::optional<LdapSyncInfo> ReadSyncInfo(LDAP* handle, LDAPMessage* message) {
+  char* raw_oid = nullptr;
+  berval* raw_data = nullptr;
+  const int parsed = ldap_parse_intermediate(handle, message, &raw_oid,
+                                             &raw_data, nullptr, /*freeit=*/0);
+  const Text oid(raw_oid);
+  std::optional<LdapSyncInfo> info;
+  if (parsed == LDAP_SUCCESS && oid != nullptr && raw_data != nullptr &&
+      std::string_view(oid.get()) == LDAP_SYNC_INFO) {
+    info = DecodeSyncInfo(std::string_view(raw_data->bv_val, raw_data->bv_len));
+  }
+  ber_bvfree(raw_data);
+  return info;
+}
+
+// As libldap takes a list.
+std::vector<char*> PointersTo(const std::vector<std::string>& names) {
+  std::vector<char*> pointers;
+  for (const std::string& name : names) {
+    pointers.push_back(const_cast<char*>(name.c_str()));
+  }
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+int ScopeOf(const LdapSearch& search) {
+  return search.base_only ? LDAP_SCOPE_BASE : LDAP_SCOPE_SUBTREE;
+}
+
 // What a password policy adds to a bind's result
 // (draft-behera-ldap-password-policy §6.2).
 std::optional<LdapVerdict> PolicyVerdict(LDAP* handle, LDAPControl** controls) {
@@ -249,18 +318,33 @@ LdapConnection::~LdapConnection() {
 LdapConnection::SendResult LdapConnection::Search(const LdapSearch& search,
                                                   absl::Duration time_limit,
                                                   LdapReplyCallback done) {
-  std::vector<char*> attributes;
-  for (const std::string& attribute : search.attributes) {
-    attributes.push_back(const_cast<char*>(attribute.c_str()));
-  }
-  attributes.push_back(nullptr);
+  std::vector<char*> attributes = PointersTo(search.attributes);
   timeval limit = absl::ToTimeval(time_limit);
   int id = 0;
   const int result =
-      ldap_search_ext(handle_, search.base_dn.c_str(), LDAP_SCOPE_SUBTREE,
+      ldap_search_ext(handle_, search.base_dn.c_str(), ScopeOf(search),
                       search.filter.c_str(), attributes.data(), /*attrsonly=*/0,
                       nullptr, nullptr, &limit, kMaxLdapEntries, &id);
-  return Started(result, id, std::move(done));
+  return Started(result, id, {std::move(done), {}, {}});
+}
+
+LdapConnection::SendResult LdapConnection::Follow(const LdapSearch& search,
+                                                  std::string_view cookie,
+                                                  LdapSyncCallback on_event) {
+  std::vector<char*> attributes = PointersTo(search.attributes);
+  std::string request = EncodeSyncRequest(cookie);
+  LDAPControl sync = {};
+  sync.ldctl_oid = const_cast<char*>(LDAP_CONTROL_SYNC);
+  sync.ldctl_iscritical = 1;
+  sync.ldctl_value.bv_val = request.data();
+  sync.ldctl_value.bv_len = request.size();
+  LDAPControl* controls[] = {&sync, nullptr};
+  int id = 0;
+  const int result =
+      ldap_search_ext(handle_, search.base_dn.c_str(), ScopeOf(search),
+                      search.filter.c_str(), attributes.data(), /*attrsonly=*/0,
+                      controls, nullptr, nullptr, LDAP_NO_LIMIT, &id);
+  return Started(result, id, {{}, {}, std::move(on_event)});
 }
 
 LdapConnection::SendResult LdapConnection::Bind(const std::string& dn,
@@ -280,13 +364,13 @@ LdapConnection::SendResult LdapConnection::Bind(const std::string& dn,
   int id = 0;
   const int result = ldap_sasl_bind(handle_, dn.c_str(), LDAP_SASL_SIMPLE,
                                     &credentials, controls, nullptr, &id);
-  return Started(result, id, std::move(done));
+  return Started(result, id, {std::move(done), {}, {}});
 }
 
 LdapConnection::SendResult LdapConnection::Started(int result, int id,
-                                                   LdapReplyCallback done) {
+                                                   Pending pending) {
   if (result == LDAP_SUCCESS) {
-    pending_[id].done = std::move(done);
+    pending_[id] = std::move(pending);
     return id;
   }
   if (result == LDAP_SERVER_DOWN) {
@@ -305,8 +389,10 @@ void LdapConnection::Abandon(int id) {
 
 void LdapConnection::OnReadable() {
   // TLS may hold more than the descriptor shows: until libldap has no more.
-  while (TakeMessage()) {
+  for (int i = 0; i < kMostMessagesAtOnce; ++i) {
+    if (!TakeMessage()) return;
   }
+  more_ = network_.Defer([this] { OnReadable(); });
 }
 
 bool LdapConnection::TakeMessage() {
@@ -332,6 +418,7 @@ bool LdapConnection::Dispatch(ldapmsg* message) {
   }
   const auto found = pending_.find(id);
   if (found == pending_.end()) return true;  // abandoned
+  if (found->second.on_event) return DispatchSync(message, id, found->second);
   if (type == LDAP_RES_SEARCH_ENTRY || type == LDAP_RES_SEARCH_REFERENCE) {
     Collect(message, found->second.found);
     return true;
@@ -341,6 +428,46 @@ bool LdapConnection::Dispatch(ldapmsg* message) {
   const std::weak_ptr<bool> alive = alive_;
   pending.done(Conclude(message, type, std::move(pending.found)));
   return !alive.expired();
+}
+
+bool LdapConnection::DispatchSync(ldapmsg* message, int id, Pending& pending) {
+  LdapSyncEvent event = ReadSync(message, ldap_msgtype(message));
+  LdapSyncCallback on_event = std::move(pending.on_event);
+  const std::weak_ptr<bool> alive = alive_;
+  if (std::holds_alternative<LdapSyncEnd>(event)) {
+    pending_.erase(id);
+    on_event(std::move(event));
+    return !alive.expired();
+  }
+  on_event(std::move(event));
+  if (alive.expired()) return false;
+  const auto found = pending_.find(id);
+  if (found != pending_.end()) found->second.on_event = std::move(on_event);
+  return true;
+}
+
+LdapSyncEvent LdapConnection::ReadSync(ldapmsg* message, int type) {
+  if (type == LDAP_RES_SEARCH_RESULT) {
+    int code = LDAP_OTHER;
+    char* raw_text = nullptr;
+    ldap_parse_result(handle_, message, &code, nullptr, &raw_text, nullptr,
+                      nullptr, /*freeit=*/0);
+    const Text text(raw_text);
+    return LdapSyncEnd{ReasonOf(code, text ? text.get() : ""), true,
+                       code == LDAP_SYNC_REFRESH_REQUIRED};
+  }
+  if (type == LDAP_RES_INTERMEDIATE) {
+    if (auto info = ReadSyncInfo(handle_, message)) return std::move(*info);
+  } else {
+    const bool is_reference = type == LDAP_RES_SEARCH_REFERENCE;
+    if (auto state = ReadSyncState(handle_, message, is_reference)) {
+      LdapEntry entry;
+      if (!is_reference) entry = ReadEntry(handle_, message);
+      return LdapSyncEntry{std::move(*state), std::move(entry), is_reference};
+    }
+  }
+  return LdapSyncEnd{ReasonOf(LDAP_DECODING_ERROR, "synchronisation"), true,
+                     false};
 }
 
 void LdapConnection::Collect(ldapmsg* message, LdapFound& found) {
@@ -353,22 +480,7 @@ void LdapConnection::Collect(ldapmsg* message, LdapFound& found) {
     found.more = true;
     return;
   }
-  LdapEntry entry;
-  entry.dn = Text(ldap_get_dn(handle_, message)).get();
-  BerElement* cursor = nullptr;
-  char* name = ldap_first_attribute(handle_, message, &cursor);
-  while (name != nullptr) {
-    const Text owner(name);
-    auto& values = entry.attributes[LowerCase(name)];
-    berval** raw = ldap_get_values_len(handle_, message, name);
-    for (int i = 0; raw != nullptr && raw[i] != nullptr; ++i) {
-      values.emplace_back(raw[i]->bv_val, raw[i]->bv_len);
-    }
-    ldap_value_free_len(raw);
-    name = ldap_next_attribute(handle_, message, cursor);
-  }
-  ber_free(cursor, 0);
-  found.entries.push_back(std::move(entry));
+  found.entries.push_back(ReadEntry(handle_, message));
 }
 
 LdapReply LdapConnection::Conclude(ldapmsg* message, int type,
@@ -411,12 +523,18 @@ LdapReply LdapConnection::Conclude(ldapmsg* message, int type,
 void LdapConnection::Lose() {
   lost_ = true;
   watch_ = nullptr;
+  more_ = nullptr;
   const std::weak_ptr<bool> alive = alive_;
   while (!pending_.empty()) {
-    auto first = pending_.extract(pending_.begin());
-    first.mapped().done(Failure{
-        Failure::Side::kDirectory, Failure::Kind::kReset, Failure::Retry::kNo,
-        url_ + ": the connection ended before the answer"});
+    Pending first = std::move(pending_.extract(pending_.begin()).mapped());
+    Failure failure{Failure::Side::kDirectory, Failure::Kind::kReset,
+                    Failure::Retry::kNo,
+                    url_ + ": the connection ended before the answer"};
+    if (first.on_event) {
+      first.on_event(LdapSyncEnd{std::move(failure), false, false});
+    } else {
+      first.done(std::move(failure));
+    }
     if (alive.expired()) return;
   }
   auto on_lost = std::move(on_lost_);

@@ -13,6 +13,7 @@
 #include "lib/base/failure.h"
 #include "lib/base/secret.h"
 #include "lib/directory/ldap_options.h"
+#include "lib/directory/ldap_sync.h"
 #include "lib/net/network.h"
 
 struct ldap;     // libldap's connection
@@ -33,6 +34,7 @@ struct LdapSearch {
   std::string base_dn;
   std::string filter;
   std::vector<std::string> attributes;
+  bool base_only = false;  // not what is below it
 };
 
 // What a search found: at most kMaxLdapEntries.
@@ -50,6 +52,24 @@ enum class LdapVerdict { kRight, kWrong, kExpired, kLocked };
 
 using LdapReply = std::variant<LdapFound, LdapVerdict, Failure>;
 using LdapReplyCallback = absl::AnyInvocable<void(LdapReply)>;
+
+// What LdapConnection::Follow() hears. Of an entry that is present or deleted
+// there is the name only; of a reference to another server its state.
+struct LdapSyncEntry {
+  LdapSyncState sync;
+  LdapEntry entry;
+  bool is_reference = false;
+};
+// Nothing comes any more.
+struct LdapSyncEnd {
+  Failure failure;
+  // The server judged the request; false: the connection was lost.
+  bool refused = false;
+  // It can't tell what has changed since the cookie: ask without one.
+  bool refresh_required = false;
+};
+using LdapSyncEvent = std::variant<LdapSyncEntry, LdapSyncInfo, LdapSyncEnd>;
+using LdapSyncCallback = absl::AnyInvocable<void(LdapSyncEvent)>;
 
 // Whether libldap understands the URL, and its scheme is one of ours.
 bool IsLdapUrl(std::string_view url);
@@ -94,6 +114,11 @@ class LdapConnection {
   SendResult Bind(const std::string& dn, const Secret& secret,
                   LdapReplyCallback done);
 
+  // What the search finds now, and every change of it from then on (RFC 4533,
+  // refreshAndPersist). `cookie` says what is known already; empty: nothing.
+  SendResult Follow(const LdapSearch& search, std::string_view cookie,
+                    LdapSyncCallback on_event);
+
   // Tells the server that nobody waits any more; a bind can't be abandoned
   // (RFC 4511 §4.11), so a connection with one is to be destroyed.
   void Abandon(int id);
@@ -106,14 +131,17 @@ class LdapConnection {
   struct Pending {
     LdapReplyCallback done;
     LdapFound found;
+    LdapSyncCallback on_event;  // of Follow(), in place of `done`
   };
 
-  SendResult Started(int result, int id, LdapReplyCallback done);
+  SendResult Started(int result, int id, Pending pending);
   void OnReadable();
   // False where there is none, or the connection is lost or destroyed.
   bool TakeMessage();
   bool Dispatch(ldapmsg* message);
   void Collect(ldapmsg* message, LdapFound& found);
+  bool DispatchSync(ldapmsg* message, int id, Pending& pending);
+  LdapSyncEvent ReadSync(ldapmsg* message, int type);
   LdapReply Conclude(ldapmsg* message, int type, LdapFound found);
   void Lose();
   Failure ReasonOf(int code, std::string_view text) const;
@@ -125,6 +153,7 @@ class LdapConnection {
   std::map<int, Pending> pending_;
   absl::AnyInvocable<void()> on_lost_;
   std::unique_ptr<Operation> watch_;
+  std::unique_ptr<Operation> more_;
   // Expires with the connection: a callback may have destroyed it.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

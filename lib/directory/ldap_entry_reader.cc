@@ -98,14 +98,42 @@ LdapEntryReader::Result LdapEntryReader::ReadEntry(
   if (entry.dn.empty() || reading.location.user.empty()) {
     return Denial::kNotFound;
   }
-  if (auto bad = ReadHost(entry, reading.location)) return *std::move(bad);
-  const auto& routing = entry.Values(options_->routing_address_attribute);
-  if (!routing.empty()) reading.location.routing_address = routing.front();
-  reading.location.addresses = entry.Values(options_->address_attribute);
-  const auto& moving = entry.Values(options_->moving_attribute);
-  reading.location.moving = !moving.empty() && !HoldsAny(moving, {"FALSE"});
+  if (auto failure = ReadRouting(entry, reading.location)) return *failure;
   reading.enabled = IsEnabled(entry);
   return reading;
+}
+
+std::optional<Failure> LdapEntryReader::ReadRouting(const LdapEntry& entry,
+                                                    Location& location) const {
+  if (auto bad = ReadHost(entry, location)) return bad;
+  const auto& routing = entry.Values(options_->routing_address_attribute);
+  if (!routing.empty()) location.routing_address = routing.front();
+  location.addresses = entry.Values(options_->address_attribute);
+  const auto& moving = entry.Values(options_->moving_attribute);
+  location.moving = !moving.empty() && !HoldsAny(moving, {"FALSE"});
+  return std::nullopt;
+}
+
+std::optional<Location> LdapEntryReader::RoutingOf(
+    const LdapEntry& entry) const {
+  Location location;
+  if (ReadRouting(entry, location)) return std::nullopt;
+  return location;
+}
+
+std::vector<std::string> LdapEntryReader::UsersOf(
+    const LdapEntry& entry) const {
+  if (!options_->user_attribute.empty()) {
+    return entry.Values(options_->user_attribute);
+  }
+  std::vector<std::string> users;
+  for (const auto& assertion : filter_.NameAssertions({})) {
+    const auto& values = entry.Values(assertion.attribute);
+    users.insert(users.end(), values.begin(), values.end());
+  }
+  std::sort(users.begin(), users.end());
+  users.erase(std::unique(users.begin(), users.end()), users.end());
+  return users;
 }
 
 std::optional<Failure> LdapEntryReader::ReadHost(const LdapEntry& entry,

@@ -33,11 +33,18 @@ class LdapEntryReader {
   using Result = std::variant<Reading, Denial, Failure>;
   Result Read(const LoginName& name, const LdapFound& found) const;
 
+  // Of an entry alone. Under which names its sessions may be known, and where
+  // they are; nothing where that can't be followed.
+  std::vector<std::string> UsersOf(const LdapEntry& entry) const;
+  std::optional<Location> RoutingOf(const LdapEntry& entry) const;
+
  private:
   LdapEntryReader(std::shared_ptr<const LdapOptions> options,
                   FilterTemplate filter)
       : options_(std::move(options)), filter_(std::move(filter)) {}
 
+  std::optional<Failure> ReadRouting(const LdapEntry& entry,
+                                     Location& location) const;
   Result ReadEntry(const LoginName& name, const LdapEntry& entry) const;
   // From the value meant for this service (mail_host.h). Bad data where there
   // are several.

@@ -34,11 +34,11 @@ class FilterParser {
  public:
   explicit FilterParser(std::string_view text) : text_(text) {}
 
-  absl::StatusOr<std::vector<FilterItem>> Parse() {
-    ParseOne(0);
+  absl::StatusOr<FilterNode> Parse() {
+    FilterNode root = ParseOne(0);
     if (!error_ && position_ != text_.size()) Fail("nothing more");
     if (error_) return absl::InvalidArgumentError(*error_);
-    return std::move(items_);
+    return root;
   }
 
  private:
@@ -59,28 +59,37 @@ class FilterParser {
     ++position_;
   }
 
-  void ParseOne(int depth) {
-    if (depth > kMaxFilterDepth) return Fail("a filter that isn't so deep");
+  FilterNode ParseOne(int depth) {
+    FilterNode node;
+    if (depth > kMaxFilterDepth) Fail("a filter that isn't so deep");
+    const size_t begin = position_;
     Expect('(');
-    if (error_) return;
+    if (error_) return node;
     switch (Peek()) {
       case '&':
       case '|':
+        node.kind =
+            Peek() == '&' ? FilterNode::Kind::kAnd : FilterNode::Kind::kOr;
         ++position_;
         // RFC 4526: an empty set is "true" or "false".
-        while (!error_ && Peek() == '(') ParseOne(depth + 1);
+        while (!error_ && Peek() == '(') {
+          node.children.push_back(ParseOne(depth + 1));
+        }
         break;
       case '!':
+        node.kind = FilterNode::Kind::kNot;
         ++position_;
-        ParseOne(depth + 1);
+        node.children.push_back(ParseOne(depth + 1));
         break;
       default:
-        ParseItem();
+        node.item = ParseItem();
     }
     Expect(')');
+    node.text = text_.substr(begin, position_ - begin);
+    return node;
   }
 
-  void ParseItem() {
+  FilterItem ParseItem() {
     FilterItem item;
     while (!AtEnd() && IsPlainInAttribute(Peek())) {
       item.attribute += text_[position_++];
@@ -88,7 +97,7 @@ class FilterParser {
     ParseComparison(item);
     if (item.attribute.empty()) Fail("an attribute");
     ParseValue(item);
-    items_.push_back(std::move(item));
+    return item;
   }
 
   void ParseComparison(FilterItem& item) {
@@ -129,8 +138,14 @@ class FilterParser {
   std::string_view text_;
   size_t position_ = 0;
   std::optional<std::string> error_;
-  std::vector<FilterItem> items_;
 };
+
+void AppendItems(FilterNode& node, std::vector<FilterItem>& items) {
+  if (node.kind == FilterNode::Kind::kItem) {
+    items.push_back(std::move(node.item));
+  }
+  for (FilterNode& child : node.children) AppendItems(child, items);
+}
 
 std::string Raw(std::string_view value) { return std::string(value); }
 
@@ -203,8 +218,20 @@ std::string QuoteFilterValue(std::string_view value) {
   return quoted;
 }
 
-absl::StatusOr<std::vector<FilterItem>> ParseFilter(std::string_view filter) {
+absl::StatusOr<FilterNode> ParseFilterTree(std::string_view filter) {
   return FilterParser(filter).Parse();
+}
+
+absl::StatusOr<std::vector<FilterItem>> ParseFilter(std::string_view filter) {
+  auto tree = ParseFilterTree(filter);
+  if (!tree.ok()) return tree.status();
+  std::vector<FilterItem> items;
+  AppendItems(*tree, items);
+  return items;
+}
+
+std::string FillName(std::string_view text, const LoginName& name) {
+  return FillHoles(text, name, Raw);
 }
 
 absl::StatusOr<FilterTemplate> FilterTemplate::Create(std::string_view text) {
@@ -237,7 +264,7 @@ std::vector<FilterTemplate::NameAssertion> FilterTemplate::NameAssertions(
     const LoginName& name) const {
   std::vector<NameAssertion> filled = name_assertions_;
   for (NameAssertion& assertion : filled) {
-    assertion.value = FillHoles(assertion.value, name, Raw);
+    assertion.value = FillName(assertion.value, name);
   }
   return filled;
 }

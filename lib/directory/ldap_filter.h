@@ -25,9 +25,23 @@ struct FilterItem {
   friend bool operator==(const FilterItem&, const FilterItem&) = default;
 };
 
-// The items of a filter in their order; the error names the position, counted
-// from 1, of what RFC 4515 doesn't allow.
+// A filter, or one within another.
+struct FilterNode {
+  enum class Kind { kAnd, kOr, kNot, kItem };
+  Kind kind = Kind::kItem;
+  std::vector<FilterNode> children;  // of kNot: one
+  FilterItem item;                   // of kItem
+  std::string text;                  // as it was written
+};
+
+// The error names the position, counted from 1, of what RFC 4515 doesn't allow.
+absl::StatusOr<FilterNode> ParseFilterTree(std::string_view filter);
+
+// The items of a filter in their order.
 absl::StatusOr<std::vector<FilterItem>> ParseFilter(std::string_view filter);
+
+// `text` with its holes (%e …, see below) filled by the name as it is.
+std::string FillName(std::string_view text, const LoginName& name);
 
 // A filter with holes for a name: %e the whole name, %u its local part, %d its
 // domain, %% a percent sign. Immutable, so safe for any number of threads.

@@ -155,6 +155,18 @@ std::optional<std::string> NormaliseDomain(std::string_view domain) {
   return ascii;
 }
 
+bool IsVisibleAscii(char c) { return c >= 0x21 && c <= 0x7e; }
+
+// Case and compatibility folded; as it is where it isn't UTF-8.
+std::string Fold(std::string_view text) {
+  size_t length = 0;
+  FromMalloc<uint8_t> folded(
+      u8_casefold(reinterpret_cast<const uint8_t*>(text.data()), text.size(),
+                  nullptr, UNINORM_NFKC, nullptr, &length));
+  if (folded == nullptr) return std::string(text);
+  return std::string(reinterpret_cast<char*>(folded.get()), length);
+}
+
 bool CanBeName(std::string_view text, NameUse use) {
   if (text.empty() || text.size() > kMaxLoginNameBytes) return false;
   if (text.find('\0') != std::string_view::npos) return false;
@@ -170,6 +182,16 @@ bool CanBeName(std::string_view text, NameUse use) {
 
 std::string LoginName::Whole() const {
   return domain.empty() ? local : local + "@" + domain;
+}
+
+LookupKey LookupKeyOf(std::string_view value) {
+  LookupKey key;
+  for (char c : value) key.plain &= IsVisibleAscii(c);
+  key.text = LowerAscii(key.plain ? std::string(value) : Fold(value));
+  if (!key.plain) {
+    std::erase_if(key.text, [](char c) { return !IsVisibleAscii(c); });
+  }
+  return key;
 }
 
 std::optional<LoginName> ParseLoginName(std::string_view text,

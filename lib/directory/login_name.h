@@ -53,6 +53,17 @@ std::optional<LoginName> ParseLoginName(std::string_view text,
                                         const LoginNameRules& rules,
                                         NameUse use = NameUse::kLogin);
 
+// What stands for a value where values are looked up as a directory compares
+// them that ignores case and invisible characters (RFC 4518).
+struct LookupKey {
+  std::string text;
+  // The value is of visible ASCII characters only: another plain one matches it
+  // exactly where their keys are equal. One that isn't plain has the key of all
+  // plain values that may match it.
+  bool plain = true;
+};
+LookupKey LookupKeyOf(std::string_view value);
+
 }  // namespace gatehouse
 
 #endif  // GATEHOUSE_LIB_DIRECTORY_LOGIN_NAME_H_

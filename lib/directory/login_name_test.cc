@@ -96,5 +96,22 @@ TEST(LoginNameTest, TakesWholeDomainsAndStarsAsAddresses) {
   EXPECT_EQ(Canonical("@", {}, NameUse::kAddress), "(refused)");
 }
 
+TEST(LoginNameTest, LooksUpWhatADirectoryTakesForTheSame) {
+  const auto key = [](std::string_view value) {
+    const LookupKey made = LookupKeyOf(value);
+    return (made.plain ? "plain " : "") + made.text;
+  };
+  EXPECT_EQ(key("Bob@Example.com"), "plain bob@example.com");
+  EXPECT_EQ(key(" BoB "), "bob");
+  EXPECT_EQ(key("Bo\xc2\xad"
+                "b"),
+            "bob");  // a soft hyphen
+  EXPECT_EQ(key("\xef\xbd\x82\xef\xbd\x8f\xef\xbd\x82"), "bob");  // full width
+  EXPECT_EQ(key("\xff"
+                "Bob"),
+            "bob");  // no UTF-8
+  EXPECT_EQ(key(""), "plain ");
+}
+
 }  // namespace
 }  // namespace gatehouse

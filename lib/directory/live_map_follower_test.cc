@@ -1,0 +1,214 @@
+// Against a real slapd with its syncprov overlay.
+
+#include "lib/directory/live_map_follower.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "lib/net/loop_test_kit.h"
+#include "lib/testing/real_slapd.h"
+#include "lib/testing/recording_log.h"
+
+namespace gatehouse {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr char kSyncprov[] =
+    "index entryUUID,entryCSN eq\n"
+    "overlay syncprov\n"
+    "syncprov-sessionlog 1000\n";
+
+std::string Person(const std::string& uid, const std::string& host) {
+  return MailEntry(uid, uid + "@example.com", "secret",
+                   "mailHost: " + host + "\n");
+}
+
+std::string DnOf(const std::string& uid) {
+  return "dn: uid=" + uid + ",ou=people,dc=example,dc=com\n";
+}
+
+RealSlapd::Options SlapdOptions(const std::string& database_config) {
+  RealSlapd::Options options;
+  options.ldif = Person("alice", "store1") + Person("bob", "store2");
+  options.database_config = database_config;
+  return options;
+}
+
+class LiveMapFollowerTest : public LoopTest {
+ protected:
+  explicit LiveMapFollowerTest(const std::string& database_config = kSyncprov)
+      : slapd_(SlapdOptions(database_config)) {
+    options_->urls = {slapd_.url()};
+    options_->admin_dn = RealSlapd::kAdminDn;
+    options_->admin_password = Secret(RealSlapd::kAdminPassword);
+    options_->account_base_dn = "dc=example,dc=com";
+    options_->timeout = absl::Milliseconds(500);
+  }
+
+  void Follow() {
+    auto made = LiveMap::Create(options_, {});
+    ASSERT_TRUE(made.ok()) << made.status();
+    map_ = *std::move(made);
+    reader_ = std::make_unique<LiveMap::Reader>(*map_);
+    follower_ = std::make_unique<LiveMapFollower>(*network_, log_, "Test",
+                                                  options_, map_);
+  }
+
+  std::string HostOf(const std::string& uid) {
+    const auto found = reader_->Find({uid, "example.com"}, network_->Now());
+    if (!found) return "?";
+    if (found->entries.empty()) return "nobody";
+    return found->entries.front().Values("mailHost").front();
+  }
+  bool AwaitHost(const std::string& uid, const std::string& host) {
+    return RunUntil([&] { return HostOf(uid) == host; });
+  }
+  bool AwaitState(LiveMap::State state) {
+    return RunUntil([&] { return map_->state() == state; });
+  }
+  bool AwaitEvent(const std::string& event) {
+    return RunUntil([&] {
+      return std::find(log_.events().begin(), log_.events().end(), event) !=
+             log_.events().end();
+    });
+  }
+  void Add(std::string ldif) {
+    slapd_.Modify(ldif.insert(ldif.find('\n') + 1, "changetype: add\n"));
+  }
+  void MoveTo(const std::string& uid, const std::string& host) {
+    slapd_.Modify(DnOf(uid) + "changetype: modify\nreplace: mailHost\n" +
+                  "mailHost: " + host + "\n");
+  }
+
+  RealSlapd slapd_;
+  std::shared_ptr<LdapOptions> options_ = std::make_shared<LdapOptions>();
+  RecordingLog log_;
+  std::shared_ptr<LiveMap> map_;
+  std::unique_ptr<LiveMap::Reader> reader_;
+  std::unique_ptr<LiveMapFollower> follower_;
+};
+
+TEST_F(LiveMapFollowerTest, LoadsAndFollows) {
+  Follow();
+  ASSERT_TRUE(AwaitState(LiveMap::State::kLive));
+  EXPECT_EQ(HostOf("alice"), "store1");
+  EXPECT_EQ(HostOf("carol"), "nobody");
+  EXPECT_EQ(map_->entries(), 2u);
+  MoveTo("alice", "store9");
+  EXPECT_TRUE(AwaitHost("alice", "store9"));
+  Add(Person("carol", "store3"));
+  EXPECT_TRUE(AwaitHost("carol", "store3"));
+  slapd_.Modify(DnOf("bob") + "changetype: delete\n");
+  EXPECT_TRUE(AwaitHost("bob", "nobody"));
+  // It leaves what is followed, and comes back.
+  slapd_.Modify(DnOf("carol") + "changetype: modify\ndelete: objectClass\n" +
+                "objectClass: inetLocalMailRecipient\n-\n" +
+                "delete: mailHost\n-\ndelete: mailLocalAddress\n");
+  EXPECT_TRUE(AwaitHost("carol", "nobody"));
+  slapd_.Modify(DnOf("carol") + "changetype: modify\nadd: objectClass\n" +
+                "objectClass: inetLocalMailRecipient\n-\n" +
+                "add: mailHost\nmailHost: store4\n-\n" +
+                "add: mailLocalAddress\nmailLocalAddress: carol@example.com\n");
+  EXPECT_TRUE(AwaitHost("carol", "store4"));
+  slapd_.Modify(DnOf("alice") + "changetype: modrdn\nnewrdn: uid=alicia\n" +
+                "deleteoldrdn: 1\n");
+  EXPECT_TRUE(RunUntil([&] {
+    const auto found = reader_->Find({"alice", "example.com"}, network_->Now());
+    return found && found->entries.front().dn.starts_with("uid=alicia,");
+  }));
+  EXPECT_THAT(log_.events(), ElementsAre("live_map_complete"));
+}
+
+TEST_F(LiveMapFollowerTest, GoesOnAfterARestart) {
+  Follow();
+  ASSERT_TRUE(AwaitState(LiveMap::State::kLive));
+  slapd_.Kill();
+  ASSERT_TRUE(AwaitState(LiveMap::State::kAway));
+  EXPECT_EQ(HostOf("alice"), "store1");
+  EXPECT_EQ(HostOf("carol"), "?");
+  slapd_.Start();
+  MoveTo("alice", "store5");
+  slapd_.Modify(DnOf("bob") + "changetype: delete\n");
+  ASSERT_TRUE(AwaitState(LiveMap::State::kLive));
+  EXPECT_TRUE(AwaitHost("alice", "store5"));
+  EXPECT_TRUE(AwaitHost("bob", "nobody"));
+  EXPECT_THAT(log_.events(), ElementsAre("live_map_complete", "live_map_lost",
+                                         "live_map_recovered"));
+}
+
+// What changed while nobody looked is all that comes.
+TEST_F(LiveMapFollowerTest, ResumesFromItsCookie) {
+  Follow();
+  ASSERT_TRUE(AwaitState(LiveMap::State::kLive));
+  const std::string cookie = map_->cookie();
+  EXPECT_THAT(cookie, HasSubstr("csn="));
+  // A map that knows nothing but the cookie sees the difference.
+  follower_ = nullptr;
+  reader_ = nullptr;
+  MoveTo("alice", "store6");
+  auto made = LiveMap::Create(options_, {});
+  ASSERT_TRUE(made.ok());
+  map_ = *std::move(made);
+  map_->OnInfo(LdapSyncNewCookie{cookie});
+  reader_ = std::make_unique<LiveMap::Reader>(*map_);
+  follower_ = std::make_unique<LiveMapFollower>(*network_, log_, "Test",
+                                                options_, map_);
+  ASSERT_TRUE(AwaitState(LiveMap::State::kLive));
+  EXPECT_EQ(HostOf("alice"), "store6");
+  EXPECT_EQ(map_->entries(), 1u);
+}
+
+TEST_F(LiveMapFollowerTest, LeavesAHangingReplicaForTheNext) {
+  RealSlapd other(SlapdOptions(kSyncprov));
+  options_->urls.push_back(other.url());
+  Follow();
+  ASSERT_TRUE(AwaitState(LiveMap::State::kLive));
+  slapd_.Pause();
+  EXPECT_TRUE(AwaitState(LiveMap::State::kAway));
+  EXPECT_TRUE(AwaitState(LiveMap::State::kLive));
+  EXPECT_THAT(log_.text(), HasSubstr(slapd_.url() + ": no answer"));
+  slapd_.Continue();
+  other.Modify(DnOf("bob") + "changetype: modify\nreplace: mailHost\n" +
+               "mailHost: store8\n");
+  EXPECT_TRUE(AwaitHost("bob", "store8"));
+}
+
+TEST_F(LiveMapFollowerTest, StaysOnAQuietConnection) {
+  Follow();
+  ASSERT_TRUE(AwaitState(LiveMap::State::kLive));
+  RunFor(absl::Seconds(7));  // it has asked whether anybody is there
+  EXPECT_EQ(map_->state(), LiveMap::State::kLive);
+  EXPECT_THAT(slapd_.Log(), HasSubstr("SRCH base=\"\" scope=0"));
+  EXPECT_THAT(log_.events(), ElementsAre("live_map_complete"));
+}
+
+TEST_F(LiveMapFollowerTest, StartsBeforeItsDirectory) {
+  slapd_.Stop();
+  Follow();
+  ASSERT_TRUE(AwaitEvent("live_map_lost"));
+  EXPECT_EQ(HostOf("alice"), "?");
+  slapd_.Start();
+  EXPECT_TRUE(AwaitHost("alice", "store1"));
+}
+
+class LiveMapWithoutSyncprovTest : public LiveMapFollowerTest {
+ protected:
+  LiveMapWithoutSyncprovTest() : LiveMapFollowerTest("") {}
+};
+
+TEST_F(LiveMapWithoutSyncprovTest, SaysWhyNothingIsFollowed) {
+  Follow();
+  ASSERT_TRUE(AwaitEvent("live_map_lost"));
+  EXPECT_THAT(log_.text(), HasSubstr("Critical extension is unavailable"));
+  EXPECT_EQ(HostOf("alice"), "?");
+}
+
+}  // namespace
+}  // namespace gatehouse

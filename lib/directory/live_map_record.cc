@@ -1,0 +1,156 @@
+#include "lib/directory/live_map_record.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace gatehouse {
+namespace {
+
+class Writer {
+ public:
+  explicit Writer(LiveMapArena& arena) : arena_(arena) {}
+
+  void Dn(std::string_view dn) {
+    const size_t head = dn.find('=') + 1;  // 0 where there is none
+    const uint32_t word = arena_.Intern(dn.substr(0, head));
+    if (word == LiveMapArena::kNoWord) {
+      AppendNumber(text_, 0);
+      return Value(dn, dn.size());
+    }
+    AppendNumber(text_, word);
+    dn.remove_prefix(head);
+    Value(dn, std::min(dn.find(','), dn.size()));
+  }
+
+  void Values(const std::vector<std::string>& values, bool is_word) {
+    AppendNumber(text_, static_cast<uint32_t>(values.size()));
+    for (const std::string& value : values) {
+      Value(value, is_word ? 0 : std::min(value.rfind('@'), value.size()));
+    }
+  }
+
+  std::string Take() { return std::move(text_); }
+
+ private:
+  // What is behind `split` is likely to be shared.
+  void Value(std::string_view value, size_t split) {
+    uint32_t word = arena_.Intern(value.substr(split));
+    if (word == LiveMapArena::kNoWord) {
+      split = value.size();
+      word = 0;
+    }
+    Prefix(value.substr(0, split));
+    AppendNumber(text_, word);
+  }
+
+  void Prefix(std::string_view prefix) {
+    const auto known = std::find(prefixes_.begin(), prefixes_.end(), prefix);
+    if (!prefix.empty() && known != prefixes_.end()) {
+      const auto number = static_cast<uint32_t>(known - prefixes_.begin());
+      return AppendNumber(text_, 2 * number + 1);
+    }
+    AppendNumber(text_, static_cast<uint32_t>(2 * prefix.size()));
+    text_ += prefix;
+    if (!prefix.empty() && prefixes_.size() < kMostPrefixes) {
+      prefixes_.push_back(prefix);
+    }
+  }
+
+  // An entry of thousands of addresses isn't searched through for each.
+  static constexpr size_t kMostPrefixes = 32;
+
+  LiveMapArena& arena_;
+  std::string text_;
+  std::vector<std::string_view> prefixes_;
+};
+
+class Reader {
+ public:
+  Reader(std::string_view record, const LiveMapArena& arena)
+      : rest_(record), arena_(arena) {}
+
+  std::string Dn() {
+    std::string dn(Word());
+    return dn += Value();
+  }
+
+  std::vector<std::string> Values() {
+    std::vector<std::string> values(TakeNumber(rest_));
+    for (std::string& value : values) value = Value();
+    return values;
+  }
+
+ private:
+  std::string_view Word() { return arena_.Word(TakeNumber(rest_)); }
+
+  std::string Value() {
+    const std::string_view prefix = Prefix();
+    const std::string_view word = Word();
+    std::string value;
+    value.reserve(prefix.size() + word.size());
+    return value.append(prefix).append(word);
+  }
+
+  std::string_view Prefix() {
+    const uint32_t code = TakeNumber(rest_);
+    if (code % 2 != 0) return prefixes_[code / 2];
+    const std::string_view prefix = rest_.substr(0, code / 2);
+    rest_.remove_prefix(prefix.size());
+    if (!prefix.empty()) prefixes_.push_back(prefix);
+    return prefix;
+  }
+
+  std::string_view rest_;
+  const LiveMapArena& arena_;
+  std::vector<std::string_view> prefixes_;
+};
+
+}  // namespace
+
+void AppendNumber(std::string& text, uint32_t number) {
+  while (number >= 0x80) {
+    text += static_cast<char>(number | 0x80);
+    number >>= 7;
+  }
+  text += static_cast<char>(number);
+}
+
+uint32_t TakeNumber(std::string_view& bytes) {
+  uint32_t number = 0;
+  for (int shift = 0;; shift += 7) {
+    const auto octet = static_cast<unsigned char>(bytes.front());
+    bytes.remove_prefix(1);
+    number |= uint32_t{octet & 0x7fu} << shift;
+    if (octet < 0x80) return number;
+  }
+}
+
+std::optional<std::string> EncodeRecord(const LdapEntry& entry,
+                                        const LiveMapAttributes& attributes,
+                                        LiveMapArena& arena) {
+  size_t known = 0;
+  Writer writer(arena);
+  writer.Dn(entry.dn);
+  for (const LiveMapAttribute& attribute : attributes) {
+    const auto& values = entry.Values(attribute.name);
+    known += entry.attributes.contains(attribute.name);
+    writer.Values(values, attribute.is_word);
+  }
+  if (known != entry.attributes.size()) return std::nullopt;
+  return writer.Take();
+}
+
+LdapEntry DecodeRecord(std::string_view record,
+                       const LiveMapAttributes& attributes,
+                       const LiveMapArena& arena) {
+  LdapEntry entry;
+  Reader reader(record, arena);
+  entry.dn = reader.Dn();
+  for (const LiveMapAttribute& attribute : attributes) {
+    auto values = reader.Values();
+    if (!values.empty()) entry.attributes[attribute.name] = std::move(values);
+  }
+  return entry;
+}
+
+}  // namespace gatehouse
