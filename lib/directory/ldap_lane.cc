@@ -77,6 +77,8 @@ bool LdapLane::Send(LdapConnection& connection, const LdapRequestPtr& request) {
 void LdapLane::OnReply(const LdapRequestPtr& request, LdapReply reply) {
   std::erase(sent_, request);
   request->connection = nullptr;
+  const Failure* failure = std::get_if<Failure>(&reply);
+  if (failure != nullptr && failure->kind == Failure::Kind::kReset) CloseIdle();
   owner_.OnReply(request, std::move(reply));
   Pump();
 }
@@ -131,6 +133,7 @@ void LdapLane::Remove(const LdapRequestPtr& request) {
 }
 
 std::vector<LdapRequestPtr> LdapLane::TakeWaiting() {
+  openings_.clear();
   std::vector<LdapRequestPtr> taken(waiting_.begin(), waiting_.end());
   waiting_.clear();
   return taken;
@@ -147,7 +150,6 @@ std::vector<LdapRequestPtr> LdapLane::TakeAll() {
 }
 
 void LdapLane::CloseIdle() {
-  openings_.clear();
   std::erase_if(connections_, [](const auto& connection) {
     return !connection->lost() && connection->pending() == 0;
   });

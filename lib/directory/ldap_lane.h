@@ -72,11 +72,12 @@ class LdapLane {
   // Takes one request out, sent or not; no answer comes. The connection of a
   // bind goes with it, since a bind can't be abandoned.
   void Remove(const LdapRequestPtr& request);
-  // Takes out all that wait.
+  // Takes out all that wait, and cancels what is being opened for them.
   std::vector<LdapRequestPtr> TakeWaiting();
   // Takes out all, and closes every connection.
   std::vector<LdapRequestPtr> TakeAll();
-  // Closes what nobody uses, and cancels what is being opened.
+  // Closes what nobody uses. A server that ended one connection has mostly
+  // ended all: none of the others, whose end isn't seen yet, gets the retry.
   void CloseIdle();
 
  private:

@@ -113,7 +113,8 @@ void LdapPool::OnReply(const LdapRequestPtr& request, LdapReply reply) {
   if (failure == nullptr) return Finish(request, std::move(reply));
   switch (failure->kind) {
     case Failure::Kind::kReset:
-      // Down or not is for the next connection to find out.
+      // Down or not is for the next connection to find out, but not by this
+      // request, which is sent only once more.
       return Retry(request, *failure);
     case Failure::Kind::kRefused:
     case Failure::Kind::kTimeout:
@@ -127,7 +128,8 @@ void LdapPool::Retry(const LdapRequestPtr& request, const Failure& failure) {
   const bool judged =
       MayHaveCounted(*request) && failure.retry != Failure::Retry::kSafe;
   if (judged || request->sends >= kMaxSends) return Finish(request, failure);
-  Dispatch(request, Choose());
+  LdapReplica* other = Choose(request->replica);
+  Dispatch(request, other != nullptr ? other : Choose());
 }
 
 void LdapPool::RetryElsewhere(const LdapRequestPtr& request,

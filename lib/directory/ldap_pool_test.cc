@@ -146,6 +146,53 @@ TEST_F(LdapPoolTest, SendsALostBindElsewhereWhereThatIsAllowed) {
   first_.Continue();
 }
 
+// The other connections of a server that died are as dead as the one whose end
+// is seen first: a bind that is sent once more must not be risked on them.
+TEST_F(LdapPoolTest, SendsALostBindOnNoConnectionThatWasIdleThen) {
+  std::vector<std::unique_ptr<TestEnd>> connections;
+  auto listener =
+      network_->Listen(Loopback(), {}, [&](std::unique_ptr<Stream> stream) {
+        TestEnd* end =
+            connections.emplace_back(std::make_unique<TestEnd>()).get();
+        end->Take(std::move(stream));
+        end->handler.on_data = [end] {
+          // A BindResponse of success to the message's number (RFC 4511
+          // §4.2.2).
+          const std::string& request = end->handler.data;
+          const char id = request[request.find("\x02\x01") + 2];
+          end->stream->Write(
+              std::string("\x30\x0c\x02\x01") + id +
+              std::string("\x61\x07\x0a\x01\x00\x04\x00\x04\x00", 9));
+          end->handler.data.clear();
+        };
+        end->stream->ResumeReading();
+      });
+  ASSERT_TRUE(listener.ok()) << listener.status();
+  options_->retry_binds = true;
+  options_->urls = {"ldap://" + (*listener)->local().ToString()};
+  std::vector<std::optional<LdapReply>> replies(3);
+  std::vector<std::unique_ptr<Operation>> operations;
+  for (auto& reply : replies) operations.push_back(BeginBind("secret", reply));
+  ASSERT_TRUE(RunUntil([&] {
+    return connections.size() == 3 &&
+           std::all_of(replies.begin(), replies.end(),
+                       [](const auto& reply) { return reply.has_value(); });
+  }));
+  RunFor(absl::Milliseconds(50));  // until the pool knows the last of them
+  std::optional<LdapReply> reply;
+  const auto operation = BeginBind("secret", reply);
+  TestEnd* asked = nullptr;
+  for (const auto& end : connections) {  // which answer nothing any more
+    end->handler.on_data = [&asked, raw = end.get()] { asked = raw; };
+  }
+  ASSERT_TRUE(RunUntil([&] { return asked != nullptr; }));
+  asked->stream.reset();
+  ASSERT_TRUE(RunUntil([&] { return reply.has_value(); }));
+  const auto* verdict = std::get_if<LdapVerdict>(&*reply);
+  EXPECT_TRUE(verdict != nullptr && *verdict == LdapVerdict::kRight);
+  EXPECT_EQ(connections.size(), 4u);
+}
+
 TEST_F(LdapPoolTest, SendsABindElsewhereThatWasNeverSent) {
   first_.Kill();
   EXPECT_EQ(Bind("secret"), LdapVerdict::kRight);
