@@ -287,14 +287,20 @@ void MailFanOut::CommitNext() {
 }
 
 void MailFanOut::OnCommitted(MailLeg& leg) {
-  for (Recipient& recipient : recipients_) {
-    if (recipient.leg != &leg) continue;
-    recipient.outcome = leg.recipients()[recipient.index].outcome.value_or(
-        MakeSmtpReply(451, "4.4.2", "Upstream lost behind the message"));
-  }
+  TakeOutcomes(leg,
+               MakeSmtpReply(451, "4.4.2", "Upstream lost behind the message"));
   if (!accepted_by_any() && !by_recipient()) return Finish(RefusalOf(&leg));
   ++committing_;
   CommitNext();
+}
+
+// `missing`: of recipients that nothing was said of.
+void MailFanOut::TakeOutcomes(const MailLeg& leg, const SmtpReply& missing) {
+  for (Recipient& recipient : recipients_) {
+    if (recipient.leg != &leg) continue;
+    recipient.outcome =
+        leg.recipients()[recipient.index].outcome.value_or(missing);
+  }
 }
 
 // A leg that was waiting for its turn: nothing of it was delivered.
@@ -309,6 +315,8 @@ void MailFanOut::OnLateLoss(const MailLeg& leg, const SmtpReply& reply) {
 
 void MailFanOut::OnDeadline() {
   const SmtpReply late = MakeSmtpReply(451, "4.4.2", "Upstream is too slow");
+  // An LMTP host may have accepted for some of its recipients.
+  if (step_ == Step::kCommit) TakeOutcomes(*legs_[committing_], late);
   legs_.clear();
   vetting_.reset();
   for (Recipient& recipient : recipients_) {

@@ -38,13 +38,21 @@ namespace gatehouse {
 // be a second unit hears 452 4.5.3. A client that said PRDR needs neither: it
 // hears each recipient's own outcome.
 //
-// A recipient may get a message twice only if the client must be told 451, or
-// is told nothing, after somebody has accepted:
+// No single failure of a host or of the relay makes a recipient get a message
+// twice. It needs two failures, or an answer that is lost on its way, which
+// nobody can tell from a message that is (RFC 1047):
 //   1. one unit has accepted, another has not, and the fallback relay fails
-//      behind its own acceptance of the recipients: a second fault;
-//   2. an upstream accepts, but its answer is lost (RFC 1047): its recipients
-//      are then for the fallback relay or for the client to send again;
-//   3. the same between the client and us.
+//      behind its own acceptance of the recipients (or the disk does, on which
+//      its copy is): the client is told 451, and sends to all of them again;
+//   2. an upstream accepts, but its answer doesn't come: its recipients are
+//   then
+//      for the fallback relay or for the client to send again;
+//   3. the same between the client and us: its connection breaks, or this
+//      process ends, behind the message and before our answer.
+// MailDoubledTest (mail_fault_matrix_test.cc) shows 1 and 2, and
+// MailSessionTest .AClientThatIsLostBehindItsMessageWasntAnswered 3.
+// MailFaultMatrixTest and MailTwoFaultsTest show that there are no others, and
+// that nobody is lost.
 class MailFanOut : private MailLeg::Observer {
  public:
   struct Recipient {
@@ -122,6 +130,7 @@ class MailFanOut : private MailLeg::Observer {
   bool taken() const;
   void OnProgress();
   void CommitNext();
+  void TakeOutcomes(const MailLeg& leg, const SmtpReply& missing);
   void OnLateLoss(const MailLeg& leg, const SmtpReply& reply);
   void OnDeadline();
   void Settle();

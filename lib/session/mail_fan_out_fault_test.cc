@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <csignal>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -404,6 +406,44 @@ TEST_F(MailFanOutTest, GivesTheRelayAMessageBeyondMemoryWhole) {
   Say(kRelay, "354 go\r\n");
   EXPECT_NE(Peer(kRelay).Sent().find("DATA\r\n" + message + ".\r\n"),
             std::string::npos);
+}
+
+// Neither does anybody get it who could have had it.
+TEST_F(MailFanOutTest, TakesNoMessageThatItCantKeepForTheRelay) {
+  mail_.spool_folder = testing::TempDir() + "/nowhere";
+  TakeTwo(std::string(100 << 10, 'x') + "\r\n");
+  ASSERT_TRUE(done_);
+  EXPECT_EQ(done_->code, 452);
+  EXPECT_EQ(done_->enhanced, "4.3.1");
+  EXPECT_FALSE(Ended(Peer(kStore1)));
+  EXPECT_FALSE(Ended(Peer(kStore2)));
+  EXPECT_NE(log_.text().find("spool in "), std::string::npos);
+}
+
+// As a quota or a full disk does, in the middle of a message.
+TEST_F(MailFanOutTest, GivesAMessageUpWhenItsFileMayNotGrow) {
+  const auto former = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit limit;
+  getrlimit(RLIMIT_FSIZE, &limit);
+  const rlimit tight = {100 << 10, limit.rlim_max};
+  AcceptTwo();
+  OpenBody();
+  Say(kStore1, "354 go\r\n");
+  Say(kStore2, "354 go\r\n");
+  setrlimit(RLIMIT_FSIZE, &tight);
+  for (int i = 0; i < 10; ++i) {
+    fan_out_->Body(std::string(64 << 10, 'x'));
+    network_.RunUntilIdle();
+  }
+  setrlimit(RLIMIT_FSIZE, &limit);
+  std::signal(SIGXFSZ, former);
+  EXPECT_TRUE(fan_out_->room()) << "the rest is read and dropped";
+  fan_out_->EndBody();
+  network_.RunUntilIdle();
+  ASSERT_TRUE(done_);
+  EXPECT_EQ(Summary(*done_), "452 4.3.1 Insufficient system storage");
+  EXPECT_FALSE(Ended(Peer(kStore1)));
+  EXPECT_FALSE(Ended(Peer(kStore2)));
 }
 
 // What waits for the relay may be all that is left of the message.

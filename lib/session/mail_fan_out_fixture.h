@@ -21,6 +21,8 @@ inline const SocketAddress kStore1 = *SocketAddress::Parse("10.0.0.1", 25);
 inline const SocketAddress kStore2 = *SocketAddress::Parse("10.0.0.2", 25);
 inline const SocketAddress kRelay = *SocketAddress::Parse("10.0.0.9", 25);
 
+inline constexpr std::string_view kMessage = "Subject: x\r\n\r\nhello\r\n";
+
 // Plays the client's session and all upstreams of one message.
 class MailFanOutTest : public testing::Test, private MailFanOut::Owner {
  protected:
@@ -108,8 +110,8 @@ class MailFanOutTest : public testing::Test, private MailFanOut::Owner {
     fan_out_->BeginBody();
     network_.RunUntilIdle();
   }
-  void SendBody() {
-    fan_out_->Body("Subject: x\r\n\r\nhello\r\n");
+  void SendBody(std::string_view body = kMessage) {
+    fan_out_->Body(body);
     fan_out_->EndBody();
     network_.RunUntilIdle();
   }
@@ -130,13 +132,13 @@ class MailFanOutTest : public testing::Test, private MailFanOut::Owner {
     ASSERT_EQ(answer_->code, 250);
   }
   // Then the message, but for the answers to it.
-  void TakeTwo() {
+  void TakeTwo(std::string_view body = kMessage) {
     AcceptTwo();
     OpenBody();
     Say(kStore1, "354 go\r\n");
     Say(kStore2, "354 go\r\n");
     ASSERT_TRUE(open_);
-    SendBody();
+    SendBody(body);
   }
 
   static bool Ended(const FakePeer& peer) {

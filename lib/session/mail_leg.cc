@@ -10,6 +10,9 @@
 namespace gatehouse {
 namespace {
 
+// How often progress is looked for in the time in which there must be some.
+constexpr int kLooksPerLimit = 8;
+
 // Replies by which a server complains of whoever has connected, not of a
 // message or a recipient: an operator's matter, that mustn't bounce mail.
 bool IsAboutUs(int code) {
@@ -178,6 +181,7 @@ void MailLeg::OnAnswer(const SmtpSender::Answered& answered) {
       step_ = Step::kEnvelope;
       if (answered.reply.code == 354) {
         step_ = Step::kBody;
+        progressed_ = context_.network.Now();
         WatchProgress();
       }
       return observer_.OnBody(*this, ForClient(answered.reply));
@@ -244,13 +248,15 @@ void MailLeg::Await(absl::Duration limit) {
 }
 
 void MailLeg::WatchProgress() {
-  wait_ = context_.network.StartTimer(context_.mail.timeouts.body, [this] {
+  const absl::Duration limit = context_.mail.timeouts.body;
+  wait_ = context_.network.StartTimer(limit / kLooksPerLimit, [this, limit] {
     const uint64_t taken =
         connection_->written_bytes() - connection_->queued_bytes();
-    if (connection_->queued_bytes() > 0 && taken == taken_bytes_) {
-      return OnTimeout();
+    if (connection_->queued_bytes() == 0 || taken != taken_bytes_) {
+      taken_bytes_ = taken;
+      progressed_ = context_.network.Now();
     }
-    taken_bytes_ = taken;
+    if (context_.network.Now() - progressed_ >= limit) return OnTimeout();
     WatchProgress();
   });
 }

@@ -121,7 +121,9 @@ class MailLeg : private MailConnection::User {
   std::optional<SmtpReply> refusal_;  // of MAIL
   bool reused_ = false;
   size_t commits_ = 0;
-  uint64_t taken_bytes_ = 0;  // when progress was last looked at
+  // Of the message's octets: when progress was last seen, and where.
+  absl::Time progressed_;
+  uint64_t taken_bytes_ = 0;
   std::unique_ptr<MailConnection> connection_;
   std::unique_ptr<Operation> wait_;  // opening, or a limit of time
 };

@@ -274,6 +274,37 @@ TEST_F(MailSessionTest, AClientThatGoesInItsMessageLeavesNothingBehind) {
   EXPECT_NE(network_.connected().back()->end(), FakePeer::End::kOpen);
 }
 
+// A client that only ends its side still hears; one that is lost sends again
+// what its host has by then (RFC 1047).
+TEST_F(MailSessionTest, AClientThatIsLostBehindItsMessageWasntAnswered) {
+  for (const bool lost : {false, true}) {
+    store(kStore1).answers["."] = "";  // it takes its time
+    Begin();
+    Hears(kMail);
+    Hears(kToAlice);
+    Hears("DATA\r\n");
+    EXPECT_EQ(Hears(kBody), "");
+    if (lost) {
+      client_->DeliverFailure(Failure{Failure::Side::kDownstream,
+                                      Failure::Kind::kReset,
+                                      Failure::Retry::kSafe, "reset"});
+    } else {
+      client_->DeliverEof();
+    }
+    Run();
+    EXPECT_TRUE(store(kStore1).messages.ends_with("\n.\n"));
+    if (!lost) {
+      EXPECT_EQ(ended_, 0) << "an answer is owed";
+      network_.connected().back()->Deliver("250 2.0.0 Ok\r\n");
+      Run();
+      EXPECT_TRUE(client_->TakeSent().starts_with("250"));
+    } else {
+      EXPECT_EQ(client_->TakeSent(), "");
+    }
+    EXPECT_EQ(std::exchange(ended_, 0), 1);
+  }
+}
+
 TEST_F(MailSessionTest, ABareLineFeedEndsTheConversation) {
   Begin();
   Hears(kMail);

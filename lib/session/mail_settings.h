@@ -56,11 +56,11 @@ struct UpstreamPoolLimits {
 };
 
 // What sessions wait for an upstream. A client waits five minutes for the
-// answer to a command, and ten for that to its final dot (RFC 5321
-// §4.5.3.2): ours must come before.
+// answer to a command, three for more of its message to be read, and ten for
+// the answer to its final dot (RFC 5321 §4.5.3.2): ours must come before.
 struct MailTimeouts {
   absl::Duration command = absl::Minutes(2);  // of MAIL, RCPT, DATA, RSET
-  absl::Duration body = absl::Minutes(3);     // without any progress
+  absl::Duration body = absl::Minutes(2);     // without any progress
   // From the client's end of the message to the last upstream's answer, and
   // then for the fallback relay.
   absl::Duration commit = absl::Minutes(7);
