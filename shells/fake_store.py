@@ -1,12 +1,11 @@
 """Mail stores in threads, for tests that need one that answers and remembers.
 
-They speak as much IMAP as a proxy's login and a short conversation need.
+They speak as much of a protocol as a proxy's login and a short conversation need.
 """
-import base64
 import socket
 import threading
 
-CAPABILITIES = b"IMAP4rev1 SASL-IR AUTH=PLAIN IDLE"
+from shells.dialects import Imap
 
 
 class _Store:
@@ -37,15 +36,15 @@ class FakeStore(_Store):
     """Takes any password but "refused"; after the login every line comes back
     with the store's name before it."""
 
-    def __init__(self, name="store"):
-        self.name = name.encode()
+    def __init__(self, name="store", dialect=Imap):
+        self.name, self.dialect = name.encode(), dialect
         self.logins = []  # (user, password)
         super().__init__()
 
     def _converse(self, connection):
         with connection, connection.makefile("rwb", buffering=0) as stream:
             try:
-                stream.write(b"* OK [CAPABILITY " + CAPABILITIES + b"] " + self.name + b" ready\r\n")
+                stream.write(self.dialect.STORE[0])
                 if self._log_in(stream):
                     self._echo(stream)
             except OSError:
@@ -54,28 +53,26 @@ class FakeStore(_Store):
     def _log_in(self, stream):
         """False where the proxy left or was refused."""
         for line in stream:
-            tag, command, *rest = line.split()
-            if command.upper() == b"AUTHENTICATE":
-                _, user, password = base64.b64decode(rest[1]).decode().split("\0")
-                self.logins.append((user, password))
-                if password == "refused":
-                    stream.write(tag + b" NO [AUTHENTICATIONFAILED] no\r\n")
-                    return False
-                stream.write(tag + b" OK [CAPABILITY " + CAPABILITIES + b"] in\r\n")
-                return True
-            if command.upper() == b"LOGOUT":
-                stream.write(b"* BYE\r\n" + tag + b" OK\r\n")
+            login = self.dialect.store_hears(line)
+            if login is not None:
+                self.logins.append(login)
+                accepted = login[1] != "refused"
+                stream.write(self.dialect.store_says(line, accepted))
+                return accepted
+            stream.write(self.dialect.store_says(line))
+            if self._is_logout(line):
                 return False
-            stream.write(tag + b" OK\r\n")
         return False
 
     def _echo(self, stream):
         for line in stream:
-            tag, command = line.split()[:2]
-            if command.upper() == b"LOGOUT":
-                stream.write(b"* BYE\r\n" + tag + b" OK\r\n")
+            if self._is_logout(line):
+                stream.write(self.dialect.store_says(line))
                 return
             stream.write(self.name + b": " + line)
+
+    def _is_logout(self, line):
+        return line.upper().split()[-1:] == self.dialect.LOGOUT.encode().split()[-1:]
 
 
 class ScriptedStore(_Store):

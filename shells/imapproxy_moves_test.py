@@ -6,7 +6,7 @@ import time
 import unittest
 
 from shells.fake_store import FakeStore
-from shells.imap_test_case import ALICE, ImapTestCase
+from shells.proxy_test_case import ALICE, ProxyTestCase
 from shells.shell_process import HOST, PASSWORD, SECONDS, map_entry
 
 ACCOUNTS = [f"user{number}@example.com" for number in range(100)]
@@ -29,7 +29,7 @@ def time_of(record):
     return datetime.datetime.fromisoformat(record["time"])
 
 
-class MovesTest(ImapTestCase):
+class MovesTest(ProxyTestCase):
     def setUp(self):
         super().setUp()
         self.new_store = FakeStore("new")

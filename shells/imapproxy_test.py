@@ -10,9 +10,10 @@ import urllib.error
 import urllib.request
 
 from shells.fake_store import FakeStore
-from shells.imap_test_case import ALICE, BINARY, ImapTestCase, certify
+from shells.proxy_test_case import ALICE, ProxyTestCase, certify
 from shells.shell_process import HOST, PASSWORD, Client, map_entry
 
+BINARY = "shells/imapproxy"
 BOB = "bob@example.com"
 HALF_OPEN = 1000
 
@@ -78,7 +79,7 @@ class CommandLineTest(unittest.TestCase):
                           result.stderr)
 
 
-class ServerTest(ImapTestCase):
+class ServerTest(ProxyTestCase):
     # --- Logins ---
 
     def test_joins_a_client_with_the_store_of_the_map(self):
@@ -305,7 +306,7 @@ class ServerTest(ImapTestCase):
     # --- The operator's door ---
 
     def get(self, proxy, page):
-        port, = proxy.ports("admin")
+        port, = proxy.ports(admin=True)
         try:
             with urllib.request.urlopen(f"http://{HOST}:{port}{page}", timeout=30) as answer:
                 return answer.status, answer.read().decode()
@@ -347,7 +348,7 @@ class ServerTest(ImapTestCase):
 
     def test_bears_nonsense_at_the_operators_door(self):
         proxy = self.start(admin={"address": HOST, "port": 0})
-        port, = proxy.ports("admin")
+        port, = proxy.ports(admin=True)
         nonsense = self.connect(proxy, port)
         nonsense.send("x" * 20000)
         self.assertRegex(nonsense.rest(), r"^(HTTP/1\.0 404 |$)")  # or already reset

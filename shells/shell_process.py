@@ -3,6 +3,7 @@ import json
 import pathlib
 import select
 import socket
+import ssl
 import struct
 import subprocess
 import tempfile
@@ -26,6 +27,15 @@ class Client:
 
     def __init__(self, port, host=HOST):
         self.socket = socket.create_connection((host, port), SECONDS)
+        self._stream = self.socket.makefile("rwb", buffering=0)
+
+    def begin_tls(self, server_name=None):
+        """Whoever the server may be."""
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        self._stream.close()
+        self.socket = context.wrap_socket(self.socket, server_hostname=server_name)
         self._stream = self.socket.makefile("rwb", buffering=0)
 
     def line(self):
@@ -126,10 +136,10 @@ class ShellProcess:
     def await_end(self):
         return self.process.wait(SECONDS)
 
-    def ports(self, service="imap"):
+    def ports(self, admin=False):
         return [int(record["listener"].rpartition(":")[2])
                 for record in self.await_records("listening")
-                if record["service"] == service]
+                if (record["service"] == "admin") == admin]
 
     @property
     def port(self):

@@ -414,7 +414,7 @@ void Pop3Downstream::Shutdown(ShutdownReason reason) {
              state_ == State::kAwaitVerdict) {
     Say("-ERR [SYS/TEMP] Closing, try again later.");
   }
-  Close(Closed::Reason::kShutdown, "");
+  Close(Closed::Reason::kShutdown, StateName());
 }
 
 // --- Replies -----------------------------------------------------------------

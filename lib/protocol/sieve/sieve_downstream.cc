@@ -386,7 +386,7 @@ void SieveDownstream::Shutdown(ShutdownReason reason) {
       Say("BYE (TRYLATER) \"Too many connections.\"");
       break;
   }
-  Close(Closed::Reason::kShutdown, "");
+  Close(Closed::Reason::kShutdown, StateName());
 }
 
 // --- Replies -----------------------------------------------------------------

@@ -1,16 +1,16 @@
-"""imapproxy in front of a fake store, as its tests want it."""
+"""A proxy in front of a fake store, as its tests want it."""
 import os
 import pathlib
-import ssl
+import re
 import subprocess
 import tempfile
 import time
 import unittest
 
+from shells.dialects import Imap
 from shells.fake_store import FakeStore
-from shells.shell_process import HOST, SECONDS, Client, ShellProcess, map_entry
+from shells.shell_process import HOST, PASSWORD, SECONDS, Client, ShellProcess, map_entry
 
-BINARY = "shells/imapproxy"
 TLS_HOST = "127.0.0.2"  # where start_with_tls() listens with implicit TLS
 ALICE = "alice@example.com"
 
@@ -25,9 +25,11 @@ def certify(folder):
     return (folder / "pem").read_text()
 
 
-class ImapTestCase(unittest.TestCase):
+class ProxyTestCase(unittest.TestCase):
+    dialect = Imap  # which proxy
+
     def setUp(self):
-        self.store = FakeStore()
+        self.store = FakeStore(dialect=self.dialect)
         self.addCleanup(self.store.close)
         self.users = {ALICE: map_entry(self.store)}
 
@@ -39,7 +41,7 @@ class ImapTestCase(unittest.TestCase):
         return process
 
     def start_any(self, **settings):
-        process = ShellProcess(BINARY, settings, self.users)
+        process = ShellProcess(f"shells/{self.dialect.SERVICE}proxy", settings, self.users)
         self.addCleanup(process.close)
         return process
 
@@ -63,26 +65,31 @@ class ImapTestCase(unittest.TestCase):
         """To the second listener of start_with_tls(); no handshake yet."""
         return self.connect(proxy, proxy.ports()[1], TLS_HOST)
 
+    def answer(self, client):
+        """The last line of the next answer, or "" at the end."""
+        while (line := client.line()) and not re.match(self.dialect.LAST, line):
+            pass
+        return line
+
+    def ask(self, client, command):
+        client.send(command)
+        return self.answer(client)
+
+    def greeted(self, proxy):
+        client = self.connect(proxy)
+        self.answer(client)
+        return client
+
     def joined(self, proxy, user=ALICE):
         """A client that has logged in and has heard its store."""
-        client = self.connect(proxy)
-        self.assertRegex(client.line(), r"^\* OK \[CAPABILITY IMAP4rev1 ")
-        self.assertRegex(client.log_in(user), r"^in OK \[CAPABILITY .*IDLE")
+        client = self.greeted(proxy)
+        self.assertRegex(self.ask(client, self.dialect.login(user, PASSWORD)), self.dialect.ACCEPTED)
         self.hears(client)
         return client
 
     def hears(self, client, store="store"):
         client.send("x NOOP")
         self.assertEqual(client.line(), f"{store}: x NOOP")
-
-    @staticmethod
-    def secured(connection, server_name=None):
-        """The client's side of TLS upon a socket."""
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        connection.settimeout(SECONDS)
-        return context.wrap_socket(connection, server_hostname=server_name)
 
     @staticmethod
     def descriptors(proxy):
