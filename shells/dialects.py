@@ -62,6 +62,10 @@ class Imap:
     STORE = (b"* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN IDLE] hi\r\n",)
     STORE_ACCEPTS = b"G1 OK [CAPABILITY IMAP4rev1] in\r\n"
     STORE_REFUSES = b"G1 NO %s\r\n"
+    # (how it refuses a login, what the client hears)
+    REFUSALS = ((b"G1 NO [INUSE] x\r\n", "a NO [INUSE] "), (b"G1 NO [OVERQUOTA] x\r\n", "a NO [OVERQUOTA] "),
+                (b"G1 NO [LIMIT] x\r\n", "a NO [LIMIT] "), (b"G1 NO [UNAVAILABLE] x\r\n", UNAVAILABLE),
+                (b"G1 NO [CONTACTADMIN] x\r\n", CONTACT_ADMIN), (b"G1 NO x\r\n", CONTACT_ADMIN))
     INNER_WORDS = b"[REFERRAL imap://inner.example.com/] ask inner.example.com"
     INNER_REFUSAL = CONTACT_ADMIN  # the proxy has found the password right
     # As STORE and STORE_ACCEPTS, with words that are nobody's business.
@@ -72,6 +76,7 @@ class Imap:
     # Trusts us to tell the client's address.
     TRUSTING_STORE = (b"* OK [CAPABILITY IMAP4rev1 ID AUTH=PLAIN SASL-IR] hi\r\n", b"* ID NIL\r\nG1 OK\r\n",
                       b"G2 OK [CAPABILITY IMAP4rev1] in\r\n")
+    MAY_REFUSE_THE_ADDRESS = True  # ID is but information (RFC 2971 §3.3)
     TRUE_ADDRESS = b'"x-originating-ip" "127.0.0.1"'
     # What it says in the place of a greeting, and of an answer to the login.
     NO_GREETINGS = (b"* PREAUTH welcome\r\n", b"* BYE go away\r\n", b"G1 OK\r\n", b"+ go on\r\n", b"+OK pop\r\n",
@@ -146,12 +151,18 @@ class Pop3:
     STORE = (b"+OK hi\r\n", b"+OK\r\nSASL PLAIN\r\nUSER\r\n.\r\n")
     STORE_ACCEPTS = b"+OK in\r\n"
     STORE_REFUSES = b"-ERR %s\r\n"
+    REFUSALS = ((b"-ERR [IN-USE] x\r\n", "-ERR [IN-USE] "), (b"-ERR [LOGIN-DELAY] x\r\n", "-ERR [LOGIN-DELAY] "),
+                (b"-ERR Quota exceeded\r\n", "-ERR [SYS/PERM] The mailbox is over its quota."),
+                (b"-ERR [SYS/PERM] Quota exceeded\r\n", "-ERR [SYS/PERM] The mailbox is over its quota."),
+                (b"-ERR [SYS/PERM] x\r\n", CONTACT_ADMIN), (b"-ERR [SYS/TEMP] x\r\n", UNAVAILABLE),
+                (b"-ERR x\r\n", CONTACT_ADMIN))
     INNER_WORDS = b"[AUTH] ask inner.example.com"
     INNER_REFUSAL = CONTACT_ADMIN
     CHATTY_STORE = (b"+OK <1.2@inner.example.com> evil\r\n",
                     b"+OK evil\r\nSASL PLAIN\r\nIMPLEMENTATION evil\r\n.\r\n", b"+OK 98 evil messages\r\n")
     CHATTY_JOINED = "+OK Logged in.\r\n"
     TRUSTING_STORE = (b"+OK [XCLIENT] hi\r\n", b"+OK\r\nSASL PLAIN\r\n.\r\n", b"+OK\r\n", STORE_ACCEPTS)
+    MAY_REFUSE_THE_ADDRESS = False
     TRUE_ADDRESS = b"XCLIENT ADDR=127.0.0.1 "
     NO_GREETINGS = (b"-ERR [IN-USE] no\r\n", b"* OK imap\r\n", b"+ go on\r\n", b"+ok hi\r\n", b"+OKAY\r\n",
                     b'"SASL" "PLAIN"\r\nOK\r\n', b"+OK", b"+OK hi\n", b"+O\0K\r\n")
@@ -228,12 +239,17 @@ class Sieve:
     STORE = (SIEVE_STORE + b'"SASL" "PLAIN"\r\nOK\r\n',)
     STORE_ACCEPTS = b"OK\r\n"
     STORE_REFUSES = b'NO "%s"\r\n'
+    REFUSALS = ((b'NO (QUOTA) "x"\r\n', "NO (QUOTA) "), (b'NO (QUOTA/MAXSIZE) "x"\r\n', "NO (QUOTA) "),
+                (b'NO (TRYLATER) "x"\r\n', UNAVAILABLE), (b'BYE (TRYLATER) "x"\r\n', UNAVAILABLE),
+                (b'NO (ENCRYPT-NEEDED) "x"\r\n', CONTACT_ADMIN),
+                (b'BYE (REFERRAL "sieve://inner.example.com") "x"\r\n', CONTACT_ADMIN), (b"NO\r\n", CONTACT_ADMIN))
     INNER_WORDS = b"ask inner.example.com"
     INNER_REFUSAL = CONTACT_ADMIN
     CHATTY_STORE = (SIEVE_STORE + b'"SASL" "PLAIN"\r\n"X-EVIL" "evil"\r\nOK (TAG "evil") "evil"\r\n',
                     b'OK (WARNINGS) "evil"\r\n')
     CHATTY_JOINED = 'OK "Logged in."\r\n'
-    TRUSTING_STORE = (SIEVE_STORE + b'"SASL" "PLAIN"\r\n"XCLIENT" "ADDR PORT SESSION TTL"\r\nOK\r\n', b"OK\r\n", b"OK\r\n")
+    TRUSTING_STORE = (SIEVE_STORE + b'"SASL" "PLAIN"\r\n"XCLIENT" "ADDR TTL"\r\nOK\r\n', b"OK\r\n", b"OK\r\n")
+    MAY_REFUSE_THE_ADDRESS = False
     TRUE_ADDRESS = b"XCLIENT ADDR=127.0.0.1 "
     NO_GREETINGS = (b"BYE go away\r\n", b"NO\r\n", b"* OK imap\r\n", b"+OK pop\r\n", b"OKAY\r\n", b"OK", b"OK\n",
                     b"O\0K\r\n", SIEVE_STORE, b'"SASL" "PLAIN"\r\nOK\r\n', b'OK {5}\r\nab', b'"SASL" {99999999999}\r\n')

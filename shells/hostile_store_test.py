@@ -69,6 +69,32 @@ class HostileStoreTest(ProxyTestCase):
                 self.assertEqual(store.connections, 1)  # a password goes out once
                 self.assertNotIn(PASSWORD, proxy.text())
 
+    def test_cut_or_stalled_at_any_step_it_is_unavailable(self):
+        for replies in (self.dialect.STORE, self.dialect.TRUSTING_STORE[:-1]):
+            for steps in range(len(replies) + 1):
+                for hangs_up in (True, False):
+                    with self.subTest(replies=replies[:steps], hangs_up=hangs_up):
+                        said = replies[:steps] or (b"",)
+                        store, proxy = self.before(*said, hangs_up=hangs_up, forwardClient="protocol")
+                        self.refused(proxy)
+                        self.assertEqual(store.connections, 1)
+
+    def test_one_that_refuses_the_clients_address_gets_no_password(self):
+        """Going on would give it our own address for the client's."""
+        if self.dialect.MAY_REFUSE_THE_ADDRESS:
+            self.skipTest("as the protocol has it")
+        greeting, *replies, _, _ = self.dialect.TRUSTING_STORE
+        store, proxy = self.before(greeting, *replies, self.dialect.STORE_REFUSES % b"no", forwardClient="protocol")
+        self.refused(proxy)
+        self.sent_no_credentials(store)
+
+    def test_what_it_means_by_a_refusal_reaches_the_client(self):
+        for refusal, heard in self.dialect.REFUSALS:
+            with self.subTest(refusal=refusal):
+                store, proxy = self.before(*self.dialect.STORE, refusal)
+                answer = self.answer(self.logging_in(proxy))
+                self.assertTrue(answer.startswith(heard), answer)
+
     def test_its_own_words_stay_with_the_operator(self):
         store, proxy = self.before(*self.dialect.STORE, self.dialect.STORE_REFUSES % self.dialect.INNER_WORDS)
         self.refused(proxy, self.dialect.INNER_REFUSAL)
