@@ -138,7 +138,7 @@ std::vector<std::string> LdapEntryReader::UsersOf(
 
 std::optional<Failure> LdapEntryReader::ReadHost(const LdapEntry& entry,
                                                  Location& location) const {
-  std::optional<MailHost> best;
+  std::optional<MailHostValue> best;
   bool ambiguous = false;
   for (const auto& value : entry.Values(options_->hostname_attribute)) {
     auto host = ParseMailHost(value, options_->service);

@@ -32,8 +32,8 @@ const Scheme* FindScheme(std::string_view name) {
 
 }  // namespace
 
-std::optional<MailHost> ParseMailHost(std::string_view value,
-                                      std::string_view service) {
+std::optional<MailHostValue> ParseMailHost(std::string_view value,
+                                           std::string_view service) {
   constexpr std::string_view kMark = "://";
   const Scheme* scheme = nullptr;
   const size_t mark = value.find(kMark);
@@ -45,15 +45,15 @@ std::optional<MailHost> ParseMailHost(std::string_view value,
   }
   auto endpoint = Endpoint::Parse(value);
   if (!endpoint) return std::nullopt;
-  MailHost host{*std::move(endpoint)};
+  MailHostValue host{*std::move(endpoint)};
   if (scheme == nullptr) return host;
   if (scheme->service != service) {
     host.endpoint.port = 0;
-    host.rank = MailHost::Rank::kOtherService;
+    host.rank = MailHostValue::Rank::kOtherService;
     return host;
   }
   if (scheme->implicit_tls) host.implicit_tls = true;
-  host.rank = MailHost::Rank::kThisService;
+  host.rank = MailHostValue::Rank::kThisService;
   return host;
 }
 

@@ -10,7 +10,7 @@
 namespace gatehouse {
 
 // One value of a mailHost, as it is meant for one service.
-struct MailHost {
+struct MailHostValue {
   // Of several values the one with the highest rank counts.
   enum class Rank {
     kOtherService,  // "pop3s://host:995" to IMAP: only the host is meant
@@ -25,13 +25,13 @@ struct MailHost {
   std::optional<bool> implicit_tls = {};
   Rank rank = Rank::kAnyService;
 
-  friend bool operator==(const MailHost&, const MailHost&) = default;
+  friend bool operator==(const MailHostValue&, const MailHostValue&) = default;
 };
 
 // Reads "host", "host:port" or a URI as "imaps://host:port" for `service`
 // ("imap", "pop3", "sieve", "smtp"). Nothing where it is none of these.
-std::optional<MailHost> ParseMailHost(std::string_view value,
-                                      std::string_view service);
+std::optional<MailHostValue> ParseMailHost(std::string_view value,
+                                           std::string_view service);
 
 // The same into `location`, where there is but one value. False where it is
 // none, and `location` is as it was.

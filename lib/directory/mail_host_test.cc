@@ -9,12 +9,12 @@
 namespace gatehouse {
 namespace {
 
-using Rank = MailHost::Rank;
+using Rank = MailHostValue::Rank;
 
 TEST(MailHostTest, ReadsEachForm) {
   const struct {
     std::string_view value;
-    MailHost host;
+    MailHostValue host;
   } kCases[] = {
       {"a.example", {{"a.example", 0}}},
       {"a.example:10143", {{"a.example", 10143}}},
