@@ -1,5 +1,8 @@
 #include "lib/protocol/smtp/other_readers.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace gatehouse {
 namespace {
 
@@ -14,7 +17,61 @@ std::string ReplaceAll(std::string text, std::string_view what,
   return text;
 }
 
+std::optional<std::string> TakeLineStrictly(std::string_view& wire) {
+  const size_t end = wire.find(kLineEnd);
+  if (end == wire.npos) return std::nullopt;
+  const std::string line(wire.substr(0, end));
+  wire.remove_prefix(end + kLineEnd.size());
+  return line;
+}
+
+// An empty line between the CR and the LF of one end counts nothing.
+std::optional<std::string> TakeLineLeniently(std::string_view& wire) {
+  const size_t begin = wire.find_first_not_of("\r\n");
+  if (begin == wire.npos) return std::nullopt;
+  const size_t end = std::min(wire.find_first_of("\r\n", begin), wire.size());
+  const std::string line(wire.substr(begin, end - begin));
+  const size_t behind_crs = wire.find_first_not_of('\r', end);
+  const bool feeds = behind_crs != wire.npos && wire[behind_crs] == '\n';
+  wire.remove_prefix(feeds ? behind_crs + 1 : std::min(end + 1, wire.size()));
+  return ReplaceAll(line, std::string_view("\0", 1), "");
+}
+
+std::optional<WireTransactions> ReadTransactions(
+    std::string_view wire,
+    std::optional<std::string> (*take_line)(std::string_view&),
+    std::optional<WireMessage> (*read_message)(std::string_view)) {
+  WireTransactions transactions;
+  WireTransaction transaction;
+  while (!wire.empty()) {
+    const auto line = take_line(wire);
+    if (!line) return std::nullopt;
+    if (line->starts_with("MAIL FROM:") || line->starts_with("RCPT TO:")) {
+      transaction.commands.push_back(*line);
+      continue;
+    }
+    if (*line != "DATA") return std::nullopt;
+    const auto message = read_message(wire);
+    if (!message) return std::nullopt;
+    wire.remove_prefix(message->size);
+    transaction.octets = message->octets;
+    transactions.push_back(std::exchange(transaction, {}));
+  }
+  return transaction.commands.empty() ? std::optional(transactions)
+                                      : std::nullopt;
+}
+
 }  // namespace
+
+std::optional<WireTransactions> ReadTransactionsStrictly(
+    std::string_view wire) {
+  return ReadTransactions(wire, &TakeLineStrictly, &ReadStrictly);
+}
+
+std::optional<WireTransactions> ReadTransactionsLeniently(
+    std::string_view wire) {
+  return ReadTransactions(wire, &TakeLineLeniently, &ReadLeniently);
+}
 
 std::optional<WireMessage> ReadStrictly(std::string_view wire) {
   // As if a line had ended before the first: an empty message is only a dot.

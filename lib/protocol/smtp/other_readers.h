@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace gatehouse {
 
@@ -27,6 +28,21 @@ std::optional<WireMessage> ReadStrictly(std::string_view wire);
 // LF, CR, and CRs before an LF end a line, each may stand around the dot, and
 // NULs count nothing. In `octets` every line ends in CRLF.
 std::optional<WireMessage> ReadLeniently(std::string_view wire);
+
+// Commands and messages as a server takes them that ends every line as
+// ReadLeniently() does, or at CRLF only: MAIL and RCPT lines as they stand,
+// then the message's octets. Nothing where anything else comes, or it ends
+// midway.
+struct WireTransaction {
+  std::vector<std::string> commands;
+  std::string octets;
+
+  bool operator==(const WireTransaction&) const = default;
+};
+using WireTransactions = std::vector<WireTransaction>;
+std::optional<WireTransactions> ReadTransactionsStrictly(std::string_view wire);
+std::optional<WireTransactions> ReadTransactionsLeniently(
+    std::string_view wire);
 
 // Dots doubled at the start of lines that CRLF ended, and the end added.
 std::string StuffStrictly(std::string_view message);

@@ -3,8 +3,6 @@
 #include <utility>
 #include <variant>
 
-#include "lib/protocol/smtp/smtp_envelope.h"
-
 namespace gatehouse {
 namespace {
 
@@ -58,13 +56,19 @@ void RuledReceiver::LoginRefused(const LoginRefusal& refusal) {
   receiver_.LoginRefused(refusal);
 }
 
+std::vector<std::string> RuledReceiver::messages() const {
+  std::vector<std::string> messages;
+  for (const Transaction& transaction : whole_) {
+    messages.push_back(transaction.message);
+  }
+  return messages;
+}
+
 void RuledReceiver::On(const SmtpMailEvent& event) {
   sender_ = event.mail.sender ? event.mail.sender->local_part : "";
-  prdr_ = event.mail.prdr;
-  recipients_.clear();
-  message_.clear();
+  transaction_ = {event.mail, {}, ""};
   std::string seen = FormatSmtpMail(event.mail, Everything());
-  if (prdr_) seen += " PRDR";
+  if (event.mail.prdr) seen += " PRDR";
   if (sender_ == "refused") {
     receiver_.Answer(MakeSmtpReply(550, "5.7.1", "No."));
   } else if (sender_ == "later") {
@@ -83,7 +87,7 @@ void RuledReceiver::On(const SmtpRcptEvent& event) {
   } else if (name == "later") {
     receiver_.Answer(MakeSmtpReply(451, "4.3.0", "Later."));
   } else {
-    recipients_.push_back(name);
+    transaction_.recipients.push_back(event.rcpt);
     receiver_.Answer(
         MakeSmtpReply(250, "2.1.5", FormatSmtpRcpt(event.rcpt, Everything())));
   }
@@ -98,20 +102,22 @@ void RuledReceiver::On(const SmtpBodyEvent&) {
 }
 
 void RuledReceiver::On(const SmtpChunkEvent& event) {
-  message_ += event.octets;
+  transaction_.message += event.octets;
 }
 
 void RuledReceiver::On(const SmtpEndOfBodyEvent&) {
-  messages_.push_back(message_);
+  whole_.push_back(transaction_);
+  const std::string& message = transaction_.message;
   const SmtpReply taken = MakeSmtpReply(
-      250, "2.0.0", std::to_string(message_.size()) + " " + message_);
+      250, "2.0.0", std::to_string(message.size()) + " " + message);
   if (sender_ == "rejected") {
     receiver_.Answer(MakeSmtpReply(554, "5.6.0", "Rejected."));
-  } else if (!prdr_) {
+  } else if (!transaction_.mail.prdr) {
     receiver_.Answer(taken);
   } else {
     std::vector<SmtpReply> each;
-    for (const std::string& name : recipients_) {
+    for (const SmtpRcpt& rcpt : transaction_.recipients) {
+      const std::string& name = rcpt.recipient.local_part;
       each.push_back(name == "full" ? MakeSmtpReply(552, "5.2.2", "Full.")
                                     : MakeSmtpReply(250, "2.1.5", name));
     }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/protocol/machine.h"
+#include "lib/protocol/smtp/smtp_envelope.h"
 #include "lib/protocol/smtp/smtp_receiver.h"
 
 namespace gatehouse {
@@ -41,8 +42,14 @@ class RuledReceiver final : public DownstreamMachine {
   void LoginRefused(const LoginRefusal& refusal) override;
   void Shutdown(ShutdownReason reason) override { receiver_.Shutdown(reason); }
 
-  // Whole messages, in their order.
-  const std::vector<std::string>& messages() const { return messages_; }
+  struct Transaction {
+    SmtpMail mail;
+    std::vector<SmtpRcpt> recipients;  // those that were taken
+    std::string message;
+  };
+  // Those whose message came whole, in their order.
+  const std::vector<Transaction>& transactions() const { return whole_; }
+  std::vector<std::string> messages() const;  // theirs
 
  private:
   void On(const SmtpMailEvent& event);
@@ -56,10 +63,8 @@ class RuledReceiver final : public DownstreamMachine {
   std::string output_;
   bool accepts_login_ = false;
   std::string sender_;  // its local part
-  bool prdr_ = false;
-  std::vector<std::string> recipients_;  // their local parts
-  std::string message_;
-  std::vector<std::string> messages_;
+  Transaction transaction_;
+  std::vector<Transaction> whole_;
 };
 
 // A protocol whose downstream is that: `options` with the downstream part that

@@ -2,7 +2,8 @@
 // no reader finds another end or another line in a message than we do.
 // The first octet chooses what is tried, the second the chopping:
 //
-//   C, A   a client's commands: inbound, submission
+//   C, A   a client's commands: inbound, submission; and what an upstream
+//          makes of the messages that they hand in
 //   M      a message, through DATA and through BDAT
 //   W      what stands behind DATA, as it is
 //   U, T   a server's replies to our login: in the clear, with STARTTLS
@@ -18,6 +19,7 @@
 #include "lib/protocol/smtp/other_readers.h"
 #include "lib/protocol/smtp/ruled_receiver.h"
 #include "lib/protocol/smtp/smtp_body.h"
+#include "lib/protocol/smtp/smtp_envelope.h"
 #include "lib/protocol/smtp/smtp_protocol.h"
 #include "lib/protocol/smtp/smtp_sender.h"
 #include "lib/testing/chop.h"
@@ -57,6 +59,53 @@ std::string WithoutLastAborted(std::string seen) {
   return seen;
 }
 
+// What an upstream hears of it.
+std::string Forwarded(const RuledReceiver::Transaction& transaction,
+                      size_t piece) {
+  SmtpSender::Options options;
+  options.capabilities = {"PIPELINING", "8BITMIME", "SMTPUTF8", "DSN", "SIZE"};
+  SmtpSender sender(std::move(options));
+  sender.Mail(transaction.mail);
+  sender.Feed("250 Ok\r\n");
+  for (const SmtpRcpt& rcpt : transaction.recipients) {
+    sender.Rcpt(rcpt);
+    sender.Feed("250 Ok\r\n");
+  }
+  sender.BeginBody();
+  sender.Feed("354 Go\r\n");
+  while (std::holds_alternative<SmtpSender::Answered>(sender.Next())) continue;
+  for (const std::string_view part : ChopEvery(transaction.message, piece)) {
+    sender.Body(part);
+  }
+  sender.EndBody();
+  return sender.TakeOutput();
+}
+
+// Upstreams that read lines in the strictest and in the laxest way find the
+// same transactions in what we hand on, and exactly those that we took.
+void RequireNothingSmuggled(
+    const std::vector<RuledReceiver::Transaction>& taken, size_t piece) {
+  std::string wire;
+  WireTransactions expected;
+  for (const auto& transaction : taken) {
+    wire += Forwarded(transaction, piece);
+    WireTransaction& heard = expected.emplace_back();
+    SmtpExtensions all;
+    all.eight_bit_mime = all.utf8 = all.dsn = true;
+    all.size = 0;
+    heard.commands.push_back(FormatSmtpMail(transaction.mail, all));
+    for (const SmtpRcpt& rcpt : transaction.recipients) {
+      heard.commands.push_back(FormatSmtpRcpt(rcpt, all));
+    }
+    heard.octets = transaction.message;
+    if (!heard.octets.empty() && !heard.octets.ends_with("\r\n")) {
+      heard.octets += "\r\n";
+    }
+  }
+  Require(ReadTransactionsStrictly(wire) == expected);
+  Require(ReadTransactionsLeniently(wire) == expected);
+}
+
 // Everything that the receiver says and does, as text.
 std::string RunClient(char kind, std::string_view bytes, size_t piece) {
   RuledReceiver receiver(OptionsFor(kind));
@@ -67,6 +116,7 @@ std::string RunClient(char kind, std::string_view bytes, size_t piece) {
       const DownstreamEvent event = receiver.Next();
       seen += receiver.TakeOutput();
       if (std::holds_alternative<Closed>(event)) {
+        RequireNothingSmuggled(receiver.transactions(), piece);
         return WithoutLastAborted(seen) + "|closed";
       }
       if (std::holds_alternative<StartTls>(event)) return seen + "|tls";
@@ -76,6 +126,7 @@ std::string RunClient(char kind, std::string_view bytes, size_t piece) {
       if (attempt->secret.Reveal() != "secret") receiver.LoginRefused({});
     }
   }
+  RequireNothingSmuggled(receiver.transactions(), piece);
   return seen + std::string(receiver.StateName());
 }
 

@@ -55,7 +55,7 @@ class Store {
     }
   }
 
-  const Messages& messages() const { return receiver_.messages(); }
+  Messages messages() const { return receiver_.messages(); }
 
   SmtpSender sender;
   std::string wire;  // all that the sender said
