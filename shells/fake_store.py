@@ -8,7 +8,7 @@ import threading
 from shells.dialects import Imap
 
 
-class _Store:
+class ThreadedStore:
     """Listens; a thread for each connection calls _converse(connection)."""
 
     def __init__(self):
@@ -32,7 +32,7 @@ class _Store:
             threading.Thread(target=self._converse, args=(connection,), daemon=True).start()
 
 
-class FakeStore(_Store):
+class FakeStore(ThreadedStore):
     """Takes any password but "refused"; after the login every line comes back
     with the store's name before it."""
 
@@ -75,7 +75,7 @@ class FakeStore(_Store):
         return line.upper().split()[-1:] == self.dialect.LOGOUT.encode().split()[-1:]
 
 
-class ScriptedStore(_Store):
+class ScriptedStore(ThreadedStore):
     """A store that says what it is told to, whatever it hears.
 
     `replies[0]` greets; each of the others answers one line. Behind the last it

@@ -9,17 +9,6 @@
 namespace gatehouse {
 namespace {
 
-// Configured domains are A-labels; a client that speaks SMTPUTF8 may write
-// U-labels.
-std::string ToAsciiDomain(std::string_view domain) {
-  const bool ascii = std::all_of(domain.begin(), domain.end(),
-                                 [](unsigned char c) { return c < 0x80; });
-  if (ascii) return std::string(domain);
-  const auto name =
-      ParseLoginName("@" + std::string(domain), {}, NameUse::kAddress);
-  return name ? name->domain : std::string();
-}
-
 bool IsRouted(std::string_view local_part) {
   return local_part.find_first_of("%!@") != std::string_view::npos;
 }
@@ -38,6 +27,15 @@ bool Owns(const MailSettings& settings, const std::string& owned,
 }
 
 }  // namespace
+
+std::string ToAsciiDomain(std::string_view domain) {
+  const bool ascii = std::all_of(domain.begin(), domain.end(),
+                                 [](unsigned char c) { return c < 0x80; });
+  if (ascii) return std::string(domain);
+  const auto name =
+      ParseLoginName("@" + std::string(domain), {}, NameUse::kAddress);
+  return name ? name->domain : std::string();
+}
 
 bool IsLocalDomain(const MailSettings& settings, std::string_view domain) {
   const std::string ascii = ToAsciiDomain(domain);
@@ -69,9 +67,10 @@ bool MaySendAs(const MailSettings& settings, const MailParty& party,
                const std::optional<SmtpAddress>& sender) {
   if (party.role == MailRole::kInbound) return true;
   if (settings.sender_check == SenderCheck::kOff || !sender) return true;
+  const SmtpAddress named{sender->local_part, ToAsciiDomain(sender->domain)};
   return std::any_of(
       party.addresses.begin(), party.addresses.end(),
-      [&](const std::string& own) { return Owns(settings, own, *sender); });
+      [&](const std::string& own) { return Owns(settings, own, named); });
 }
 
 MailVerdict JudgeMail(const MailSettings& settings, const MailParty& party,

@@ -48,6 +48,10 @@ bool MaySendAs(const MailSettings& settings, const MailParty& party,
 // What the client hears; not for kLocal and kRelay.
 SmtpReply ReplyTo(MailVerdict verdict);
 
+// In A-labels, as configured domains and those of the directory are; a client
+// that speaks SMTPUTF8 may write U-labels. Empty where it can't be a domain.
+std::string ToAsciiDomain(std::string_view domain);
+
 bool IsLocalDomain(const MailSettings& settings, std::string_view domain);
 
 // Where mail for <Postmaster> goes: the first of our domains that is one and

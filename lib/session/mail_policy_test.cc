@@ -30,7 +30,7 @@ class MailPolicyTest : public testing::Test {
     alice_.role = MailRole::kSubmission;
     alice_.authenticated = true;
     alice_.addresses = {"alice@example.com", "a.lice@example.com",
-                        "@alice.example.net"};
+                        "@alice.example.net", "alice@xn--bcher-kva.example"};
   }
 
   MailSettings settings_;
@@ -85,6 +85,7 @@ TEST_F(MailPolicyTest, GivesTheWholeTableOfVerdicts) {
       {&alice_, "", "bob@example.org", V::kRelay},
       {&alice_, "alice@example.com", "b%b@example.org", V::kRelay},
       {&alice_, "alice@example.com", "Postmaster", V::kLocal},
+      {&alice_, "alice@b\u00fccher.example", "bob@example.org", V::kRelay},
       {&alice_, "bob@example.com", "bob@example.com", V::kSenderNotOwned},
       {&alice_, "bob@example.com", "bob@example.org", V::kSenderNotOwned},
       {&alice_, "x@example.net", "bob@example.org", V::kSenderNotOwned},

@@ -26,14 +26,15 @@ class RecipientLocating : public Operation {
     if (recipient.domain.empty()) {
       recipient.domain = PostmasterDomain(mail);
     }
-    questions_.push_back(recipient.local_part + "@" + recipient.domain);
+    const std::string domain = ToAsciiDomain(recipient.domain);
+    questions_.push_back(recipient.local_part + "@" + domain);
     const auto plain =
         WithoutDetail(recipient.local_part, mail.recipient_delimiter);
     if (plain) {
       detail_ = recipient.local_part.substr(plain->size());
-      questions_.push_back(*plain + "@" + recipient.domain);
+      questions_.push_back(*plain + "@" + domain);
     }
-    questions_.push_back("@" + recipient.domain);
+    questions_.push_back("@" + domain);
   }
 
   void Ask() {

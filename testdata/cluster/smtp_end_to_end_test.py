@@ -110,7 +110,7 @@ class SmtpEndToEndTest(unittest.TestCase):
         self.arrived(BOB)
 
     def test_relays_for_nobody_else(self):
-        """The whole table on the wire: listener, logged in or not, sender, recipient."""
+        """Nor do real stores; smtprouter_relaying_test has the whole table."""
         submission = self.submission
         for port, user, sender, recipient, code, enhanced in (
                 (self.inbound, None, SENDER, ALICE, 250, "2.1.5"),
