@@ -8,11 +8,6 @@ namespace {
 
 constexpr absl::Duration kStaleLogPause = absl::Minutes(1);
 
-// Whether the failure is of a directory that can't be asked.
-bool IsOutage(const Failure& failure) {
-  return failure.kind != Failure::Kind::kConfiguration;
-}
-
 std::optional<std::string> KeyOf(std::string_view name,
                                  const LoginNameRules& rules) {
   const auto parsed = ParseLoginName(name, rules, NameUse::kAddress);
@@ -110,17 +105,14 @@ class CachedDirectory::Login : public Operation {
   }
 
   void OnFailure(Failure failure) {
-    const absl::Duration limit = owner_.options_.stale_ttl;
     const bool known = IsOutage(failure) && !known_.password_hash.empty() &&
-                       IsYoung(known_.verified_at, limit) &&
-                       known_.location != nullptr &&
-                       IsYoung(known_.located_at, limit);
+                       IsYoung(known_.verified_at, owner_.options_.stale_ttl);
     if (!known) return Answer(std::move(failure));
     Compare([this, failure = std::move(failure)](bool right) mutable {
       // A wrong one may be a new one.
       if (!right) return Answer(std::move(failure));
       owner_.LogStale(key_, failure);
-      Answer(Account{known_.user, *known_.location});
+      Locate();
     });
   }
 
@@ -197,6 +189,7 @@ LocateResult CachedDirectory::Learn(const std::string& key,
     return result;
   }
   if (const auto* denial = std::get_if<Denial>(&result)) {
+    if (!options_.keep_locations) return result;
     cache_->PutUnknown(key, *denial, network_.Now());
     return result;
   }
@@ -212,6 +205,7 @@ LocateResult CachedDirectory::Learn(const std::string& key,
 
 void CachedDirectory::Remember(const std::string& key,
                                const Location& location) {
+  if (!options_.keep_locations) return;
   if (location.moving) return cache_->DropLocation(key);
   cache_->PutLocation(key, location, network_.Now());
 }

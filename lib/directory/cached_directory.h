@@ -27,7 +27,8 @@ namespace gatehouse {
 //    is an answer: entries that contradict each other), a known location, and a
 //    known password, are good for `stale_ttl`. So known users go on, and others
 //    get the Failure. The log says so ("directory_stale", once a minute).
-//  - A location whose mailbox is being moved isn't remembered.
+//  - A location whose mailbox is being moved isn't remembered; without
+//    `keep_locations` none is.
 //
 // The move observer hears of every account that any of the directories on one
 // cache has seen at another host than before.

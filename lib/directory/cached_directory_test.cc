@@ -397,5 +397,23 @@ TEST_F(CachedDirectoryTest, ALoginMayBeCancelledAtEachOfItsWaits) {
   EXPECT_EQ(behind_->pending(), 0);
 }
 
+// As with a live map behind it, which knows better.
+TEST_F(CachedDirectoryTest, ADirectoryThatKnowsIsAskedForEachLocation) {
+  RememberPasswords();
+  options_.keep_locations = false;
+  EXPECT_EQ(Authenticate("secret"), "store1");
+  behind_->ScriptLocate(kAlice, At("store2"));
+  EXPECT_EQ(Authenticate("secret"), "store2");
+  EXPECT_EQ(behind_->authentications(), 1);
+  network_.Advance(kPasswordTtl);
+  behind_->ScriptAuthenticate(kAlice, Outage());
+  behind_->ScriptLocate(kAlice, At("store3"));
+  EXPECT_EQ(Authenticate("secret"), "store3");
+  behind_->ScriptLocate("new@example.com", Denial::kNotFound);
+  EXPECT_EQ(Locate("new@example.com"), "not found");
+  behind_->ScriptLocate("new@example.com", At("store4"));
+  EXPECT_EQ(Locate("new@example.com"), "store4");
+}
+
 }  // namespace
 }  // namespace gatehouse

@@ -51,6 +51,10 @@ enum class Denial {
 
 // What a directory answers. A Failure is never "not found": it is a directory
 // that is down, slow, or holds entries that contradict each other.
+// Whether it is of one that can't be asked: the other kind is an answer.
+inline bool IsOutage(const Failure& failure) {
+  return failure.kind != Failure::Kind::kConfiguration;
+}
 using AuthenticateResult = std::variant<Account, Denial, Failure>;
 using LocateResult = std::variant<Location, Denial, Failure>;
 using AuthenticateCallback = absl::AnyInvocable<void(AuthenticateResult)>;

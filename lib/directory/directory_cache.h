@@ -29,6 +29,8 @@ struct DirectoryCacheOptions {
   // How long a password that was right is right without asking. Zero: no
   // password is remembered, nor is one good while the directory is away.
   absl::Duration password_ttl = absl::ZeroDuration();
+  // False: the directory knows by itself, as with a live map; passwords only.
+  bool keep_locations = true;
   // Of all that is remembered.
   size_t size_bytes = size_t{64} << 20;
 };

@@ -7,11 +7,13 @@
 
 #include "lib/base/string_bridge.h"
 #include "lib/directory/crypt_password.h"
+#include "lib/directory/follow_filter.h"
 #include "lib/directory/ldap_client.h"
 #include "lib/directory/ldap_entry_reader.h"
 #include "lib/directory/ldap_pool.h"
 #include "lib/directory/ldap_searches.h"
 #include "lib/directory/login_name.h"
+#include "lib/directory/move_feed.h"
 
 namespace gatehouse {
 namespace {
@@ -33,20 +35,62 @@ AuthenticateResult Judge(LdapVerdict verdict, const Reading& reading) {
   return Denial::kNotFound;
 }
 
+// What a search for a name finds: from the live map where there is one that
+// knows, from LDAP otherwise.
+class Finder {
+ public:
+  // All must outlive it; `map` may be null.
+  Finder(Network& network, const LdapEntryReader& reader,
+         LdapSearches& searches, const LiveMap* map)
+      : network_(network), reader_(reader), searches_(searches) {
+    if (map != nullptr) map_.emplace(*map);
+  }
+
+  std::unique_ptr<Operation> Find(const LoginName& name,
+                                  LdapReplyCallback done) {
+    LdapSearch search = reader_.SearchFor(name);
+    if (!map_) return searches_.Search(std::move(search), std::move(done));
+    if (auto found = map_->Find(name, network_.Now())) {
+      return network_.Defer(
+          [found = std::move(*found), done = std::move(done)]() mutable {
+            done(std::move(found));
+          });
+    }
+    return searches_.Search(
+        std::move(search),
+        [this, name, done = std::move(done)](LdapReply reply) mutable {
+          done(OrStale(name, std::move(reply)));
+        });
+  }
+
+ private:
+  LdapReply OrStale(const LoginName& name, LdapReply reply) const {
+    const auto* failure = std::get_if<Failure>(&reply);
+    if (failure == nullptr || !IsOutage(*failure)) return reply;
+    auto stale = map_->FindStale(name, network_.Now());
+    if (stale) return std::move(*stale);
+    return reply;
+  }
+
+  Network& network_;
+  const LdapEntryReader& reader_;
+  LdapSearches& searches_;
+  std::optional<LiveMap::Reader> map_;
+};
+
 // One question with its waits, in their order. Destroying it, at any time also
 // from its callback, ends the present wait.
 class Login : public Operation {
  public:
-  Login(LdapPool& pool, LdapSearches& searches, const LdapEntryReader& reader,
+  Login(LdapPool& pool, Finder& finder, const LdapEntryReader& reader,
         LoginName name, const Secret& secret, AuthenticateCallback done)
       : pool_(pool),
         reader_(reader),
         name_(std::move(name)),
         secret_(secret.Clone()),
         done_(std::move(done)) {
-    wait_ = searches.Search(reader_.SearchFor(name_), [this](LdapReply reply) {
-      OnFound(std::move(reply));
-    });
+    wait_ = finder.Find(name_,
+                        [this](LdapReply reply) { OnFound(std::move(reply)); });
   }
 
  private:
@@ -102,11 +146,14 @@ LocateResult LocationOf(const LdapEntryReader& reader, const LoginName& name,
 class LdapDirectory : public Directory {
  public:
   LdapDirectory(Network& network, std::shared_ptr<const LdapOptions> options,
-                LdapEntryReader reader)
+                LdapEntryReader reader, std::shared_ptr<LiveMap> map)
       : network_(network),
         options_(options),
         reader_(std::move(reader)),
-        pool_(network, std::move(options)) {}
+        map_(std::move(map)),
+        pool_(network, std::move(options)) {
+    if (map_ != nullptr) moves_.emplace(network_, map_->moves());
+  }
 
   std::unique_ptr<Operation> Authenticate(std::string_view name,
                                           const Secret& secret,
@@ -116,8 +163,8 @@ class LdapDirectory : public Directory {
       return network_.Defer(
           [done = std::move(done)]() mutable { done(Denial::kNotFound); });
     }
-    return std::make_unique<Login>(pool_, searches_, reader_,
-                                   std::move(*parsed), secret, std::move(done));
+    return std::make_unique<Login>(pool_, finder_, reader_, std::move(*parsed),
+                                   secret, std::move(done));
   }
 
   std::unique_ptr<Operation> Locate(std::string_view name,
@@ -127,20 +174,25 @@ class LdapDirectory : public Directory {
       return network_.Defer(
           [done = std::move(done)]() mutable { done(Denial::kNotFound); });
     }
-    LdapSearch search = reader_.SearchFor(*parsed);
-    return searches_.Search(std::move(search),
-                            [this, name = std::move(*parsed),
-                             done = std::move(done)](LdapReply reply) mutable {
-                              done(LocationOf(reader_, name, std::move(reply)));
-                            });
+    return finder_.Find(*parsed, [this, name = *parsed, done = std::move(done)](
+                                     LdapReply reply) mutable {
+      done(LocationOf(reader_, name, std::move(reply)));
+    });
+  }
+
+  void set_move_observer(MoveObserver observer) override {
+    if (moves_) moves_->set_observer(std::move(observer));
   }
 
  private:
   Network& network_;
   const std::shared_ptr<const LdapOptions> options_;
   const LdapEntryReader reader_;
+  const std::shared_ptr<LiveMap> map_;  // null: nothing is followed
   LdapPool pool_;
   LdapSearches searches_{pool_};
+  Finder finder_{network_, reader_, searches_, map_.get()};
+  std::optional<MoveListener> moves_;
 };
 
 }  // namespace
@@ -160,6 +212,14 @@ absl::Status CheckLdapOptions(const LdapOptions& options) {
     return absl::InvalidArgumentError(
         "accountFilter: " + std::string(FromAbsl(filter.status().message())));
   }
+  if (options.follow) {
+    auto followed = FollowFilter::Create(options.account_filter);
+    if (!followed.ok()) {
+      return absl::InvalidArgumentError(
+          "follow: accountFilter: " +
+          std::string(FromAbsl(followed.status().message())));
+    }
+  }
   // A DN without a password would be an anonymous bind that seems to work.
   if (!options.sasl_external && !options.admin_dn.empty() &&
       options.admin_password.empty()) {
@@ -177,13 +237,14 @@ absl::Status CheckLdapOptions(const LdapOptions& options) {
 }
 
 absl::StatusOr<std::unique_ptr<Directory>> CreateLdapDirectory(
-    Network& network, std::shared_ptr<const LdapOptions> options) {
+    Network& network, std::shared_ptr<const LdapOptions> options,
+    std::shared_ptr<LiveMap> map) {
   absl::Status status = CheckLdapOptions(*options);
   if (!status.ok()) return status;
   auto reader = LdapEntryReader::Create(options);
   if (!reader.ok()) return reader.status();
   return std::make_unique<LdapDirectory>(network, std::move(options),
-                                         *std::move(reader));
+                                         *std::move(reader), std::move(map));
 }
 
 }  // namespace gatehouse

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "lib/directory/directory.h"
 #include "lib/directory/ldap_options.h"
+#include "lib/directory/live_map.h"
 #include "lib/net/network.h"
 
 namespace gatehouse {
@@ -24,7 +25,9 @@ namespace gatehouse {
 // where no value of the entry equals the asked name but for ASCII case, LDAP's
 // matching was looser than a mailbox name can be, and nobody was found.
 //
-// Questions for one name at the same time are one search.
+// Questions for one name at the same time are one search. With a live map that
+// knows the answer nothing is searched: a login is a bind, and Locate() costs
+// nobody anything. The move observer hears of the moves that the map sees.
 //
 // Failures (never "not found"): no replica answers in time; the server refuses
 // the search; an entry, or several that route differently, can't be followed
@@ -34,7 +37,8 @@ namespace gatehouse {
 // recovers by itself. One per worker, on its network's thread; the network must
 // outlive it. Not to be destroyed from one of its callbacks.
 absl::StatusOr<std::unique_ptr<Directory>> CreateLdapDirectory(
-    Network& network, std::shared_ptr<const LdapOptions> options);
+    Network& network, std::shared_ptr<const LdapOptions> options,
+    std::shared_ptr<LiveMap> map = nullptr);
 
 }  // namespace gatehouse
 

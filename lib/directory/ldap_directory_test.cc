@@ -79,7 +79,7 @@ class LdapDirectoryTest : public LoopTest {
 
   Directory& directory() {
     if (directory_ == nullptr) {
-      auto made = CreateLdapDirectory(*network_, options_);
+      auto made = CreateLdapDirectory(*network_, options_, map_);
       EXPECT_TRUE(made.ok()) << made.status();
       directory_ = *std::move(made);
     }
@@ -128,8 +128,21 @@ class LdapDirectoryTest : public LoopTest {
 
   RealSlapd slapd_{SlapdOptions()};
   std::shared_ptr<LdapOptions> options_ = std::make_shared<LdapOptions>();
+  std::shared_ptr<LiveMap> map_;
   std::unique_ptr<Directory> directory_;
 };
+
+// What it says that a live map has heard of the account.
+void TellMap(LiveMap& map, const std::string& uid, const std::string& address,
+             const std::string& host) {
+  LdapSyncEntry event;
+  event.sync.state = LdapSyncState::State::kModify;
+  event.sync.uuid = {uid[0]};
+  event.entry.dn = "uid=" + uid + ",ou=people,dc=example,dc=com";
+  event.entry.attributes["maillocaladdress"] = {address};
+  event.entry.attributes["mailhost"] = {host};
+  map.OnEntry(std::move(event));
+}
 
 #define EXPECT_DENIED(result, denial)                     \
   do {                                                    \
@@ -472,6 +485,59 @@ TEST(LdapOptionsTest, NamesWhatIsWrong) {
   options.account_filter = "(mail=%e)";
   options.admin_dn = "cn=admin";
   EXPECT_THAT(CheckLdapOptions(options).ToString(), HasSubstr("adminPassword"));
+}
+
+TEST_F(LdapDirectoryTest, SearchesNothingThatALiveMapKnows) {
+  map_ = *LiveMap::Create(options_, {});
+  TellMap(*map_, "alice", "Alice@example.com", "store9");
+  map_->OnInfo(LdapSyncPhaseEnd{});
+  const auto account = Authenticate("alice@example.com", "secret");
+  ASSERT_TRUE(std::holds_alternative<Account>(account));
+  EXPECT_EQ(std::get<Account>(account).user, "Alice@example.com");
+  EXPECT_EQ(std::get<Account>(account).location->host->host, "store9");
+  EXPECT_DENIED(Authenticate("alice@example.com", "wrong"), Denial::kNotFound);
+  EXPECT_DENIED(Locate("bob@example.com"), Denial::kNotFound);
+  EXPECT_EQ(Searches("alice@example.com") + Searches("bob@example.com"), 0);
+}
+
+TEST_F(LdapDirectoryTest, SearchesWhatALiveMapDoesNotKnow) {
+  map_ = *LiveMap::Create(options_, {});
+  EXPECT_TRUE(std::holds_alternative<Location>(Locate("bob@example.com")));
+  TellMap(*map_, "alice", "alice@example.com", "store9");
+  map_->OnInfo(LdapSyncPhaseEnd{});
+  map_->OnLost(network_->Now());
+  EXPECT_TRUE(std::holds_alternative<Location>(Locate("bob@example.com")));
+  EXPECT_EQ(Searches("bob@example.com"), 2);
+}
+
+TEST_F(LdapDirectoryTest, WithoutLdapALiveMapIsGoodForALongerTime) {
+  map_ = *LiveMap::Create(options_, {absl::ZeroDuration(), absl::Hours(1)});
+  TellMap(*map_, "alice", "alice@example.com", "store9");
+  map_->OnInfo(LdapSyncPhaseEnd{});
+  map_->OnLost(network_->Now());
+  auto located = Locate("alice@example.com");
+  ASSERT_TRUE(std::holds_alternative<Location>(located));
+  EXPECT_EQ(std::get<Location>(located).host->host, "127.0.0.1")
+      << "LDAP knows better";
+  slapd_.Kill();
+  located = Locate("alice@example.com");
+  ASSERT_TRUE(std::holds_alternative<Location>(located));
+  EXPECT_EQ(std::get<Location>(located).host->host, "store9");
+  EXPECT_TRUE(std::holds_alternative<Failure>(Locate("bob@example.com")));
+}
+
+TEST_F(LdapDirectoryTest, TellsTheMovesThatALiveMapSees) {
+  map_ = *LiveMap::Create(options_, {});
+  TellMap(*map_, "alice", "alice@example.com", "store1");
+  map_->OnInfo(LdapSyncPhaseEnd{});
+  std::string moved;
+  directory().set_move_observer(
+      [&](std::string_view user, const Endpoint& host) {
+        moved = std::string(user) + " " + host.host;
+      });
+  TellMap(*map_, "alice", "alice@example.com", "store2");
+  EXPECT_TRUE(RunUntil([&] { return !moved.empty(); }));
+  EXPECT_EQ(moved, "alice@example.com store2");
 }
 
 }  // namespace

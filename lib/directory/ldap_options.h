@@ -40,6 +40,9 @@ struct LdapOptions {
   std::string account_filter =
       "(&(objectClass=inetLocalMailRecipient)(mailLocalAddress=%e))";
 
+  // Whether all that the filter may find is kept in memory, see live_map.h.
+  bool follow = false;
+
   // Attributes of an entry; an empty name: not used.
   std::string hostname_attribute = "mailHost";
   std::string address_attribute = "mailLocalAddress";

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -109,6 +110,9 @@ class LiveMap {
 
   std::string cookie_;
 };
+
+// By the connector's name.
+using LiveMaps = std::map<std::string, std::shared_ptr<LiveMap>>;
 
 }  // namespace gatehouse
 

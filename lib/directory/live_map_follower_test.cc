@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -196,6 +197,76 @@ TEST_F(LiveMapFollowerTest, StartsBeforeItsDirectory) {
   EXPECT_EQ(HostOf("alice"), "?");
   slapd_.Start();
   EXPECT_TRUE(AwaitHost("alice", "store1"));
+}
+
+// A server that says what slapd seldom does, octet by octet.
+class ScriptedServer {
+ public:
+  // `answers` come each for one request.
+  ScriptedServer(Network& network, std::vector<std::string> answers)
+      : answers_(std::move(answers)) {
+    auto listener = network.Listen(
+        *SocketAddress::Parse("127.0.0.1", 0), {},
+        [this](std::unique_ptr<Stream> stream) { Serve(std::move(stream)); });
+    EXPECT_TRUE(listener.ok()) << listener.status();
+    listener_ = *std::move(listener);
+  }
+
+  std::string url() const { return "ldap://" + listener_->local().ToString(); }
+  const std::vector<std::string>& requests() const { return requests_; }
+
+ private:
+  void Serve(std::unique_ptr<Stream> stream) {
+    end_.Take(std::move(stream));
+    end_.handler.on_data = [this] {
+      requests_.push_back(std::exchange(end_.handler.data, ""));
+      if (requests_.size() > answers_.size()) return;
+      end_.stream->Write(answers_[requests_.size() - 1]);
+    };
+    end_.stream->ResumeReading();
+  }
+
+  const std::vector<std::string> answers_;
+  std::vector<std::string> requests_;
+  std::unique_ptr<Listener> listener_;
+  TestEnd end_;
+};
+
+constexpr std::string_view kBound(
+    "\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00", 14);
+// e-syncRefreshRequired, to the second request.
+constexpr std::string_view kRefreshRequired(
+    "\x30\x0d\x02\x01\x02\x65\x08\x0a\x02\x10\x00\x04\x00\x04\x00", 15);
+// refreshPresent, with refreshDone, to the third.
+constexpr std::string_view kNothingThere(
+    "\x30\x23\x02\x01\x03\x79\x1e\x80\x18"
+    "1.3.6.1.4.1.4203.1.9.1.4"
+    "\x81\x02\xa2\x00",
+    37);
+
+TEST_F(LiveMapFollowerTest, BeginsAnewWhereItsCookieIsTooOld) {
+  ScriptedServer server(*network_,
+                        {std::string(kBound), std::string(kRefreshRequired),
+                         std::string(kNothingThere)});
+  options_->urls = {server.url()};
+  Follow();
+  map_->OnInfo(LdapSyncNewCookie{"too-old"});
+  ASSERT_TRUE(AwaitState(LiveMap::State::kLive));
+  ASSERT_EQ(server.requests().size(), 3u);
+  EXPECT_THAT(server.requests()[1], HasSubstr("too-old"));
+  EXPECT_THAT(server.requests()[2], testing::Not(HasSubstr("too-old")));
+  EXPECT_EQ(HostOf("alice"), "nobody");
+}
+
+TEST_F(LiveMapFollowerTest, LeavesAServerThatSpeaksNonsense) {
+  std::string nonsense(kNothingThere);
+  nonsense[4] = 2;           // to the second request
+  nonsense.back() = '\x7f';  // a length that isn't there
+  ScriptedServer server(*network_, {std::string(kBound), nonsense});
+  options_->urls = {server.url(), slapd_.url()};
+  Follow();
+  EXPECT_TRUE(AwaitHost("alice", "store1"));
+  EXPECT_THAT(log_.text(), HasSubstr("synchronisation"));
 }
 
 class LiveMapWithoutSyncprovTest : public LiveMapFollowerTest {

@@ -56,6 +56,11 @@ Admin::Admin(Network& network, std::string_view service,
 
 Admin::~Admin() = default;
 
+void Admin::set_live_maps(LiveMaps maps) {
+  std::lock_guard<std::mutex> lock(live_maps_mutex_);
+  live_maps_ = std::move(maps);
+}
+
 void Admin::Forget(Request* request) { requests_.erase(request); }
 
 absl::StatusOr<std::unique_ptr<Admin>> Admin::Open(
@@ -80,7 +85,10 @@ void Admin::OnAccept(std::unique_ptr<Stream> stream) {
 
 std::string Admin::Answer(std::string_view request_line) const {
   if (request_line.starts_with("GET /metrics ")) {
-    return Response("200 OK", ToMetrics(stats_, service_));
+    std::lock_guard<std::mutex> lock(live_maps_mutex_);
+    return Response("200 OK",
+                    ToMetrics(stats_, service_) +
+                        ToMetrics(live_maps_, service_, network_.Now()));
   }
   if (request_line.starts_with("GET /healthz ")) {
     return draining_ ? Response("503 Service Unavailable", "draining\n")

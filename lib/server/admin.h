@@ -3,11 +3,13 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "lib/directory/live_map.h"
 #include "lib/net/network.h"
 #include "lib/server/stats.h"
 
@@ -29,6 +31,7 @@ class Admin {
 
   SocketAddress local() const { return listener_->local(); }
   void set_draining() { draining_ = true; }  // from any thread
+  void set_live_maps(LiveMaps maps);         // likewise
 
  private:
   class Request;
@@ -43,6 +46,8 @@ class Admin {
   const std::string service_;
   const std::vector<std::shared_ptr<WorkerStats>> stats_;
   std::atomic<bool> draining_ = false;
+  mutable std::mutex live_maps_mutex_;
+  LiveMaps live_maps_;
   std::unique_ptr<Listener> listener_;
   absl::flat_hash_map<Request*, std::unique_ptr<Request>> requests_;
 };

@@ -208,6 +208,10 @@ TEST(ConfigTest, NamesThePlaceAndTheFault) {
        "\"100ms\")"},
       {Small(connector + R"(, "accountFilter": "(mail=%e"}])"),
        "c.json: /ldapConnectors/0/accountFilter: "},
+      {Small(connector + R"x(, "follow": true,
+                              "accountFilter": "(&(mail=%e)(!(uid=%u)))"}])x"),
+       "c.json: /ldapConnectors/0/follow: accountFilter: can't follow "
+       "(!(uid=%u)): "},
       {Small(R"(, "upstream": {"port": 0})"),
        "c.json: /upstream/port: 0 is not a port (1 to 65535)"},
       {Small(R"(, "upstream": {"port": "143"})"),

@@ -36,7 +36,8 @@ class DirectoryBuilder {
       if (connector->name != name) continue;
       auto created = CreateLdapDirectory(
           network_,
-          std::shared_ptr<const LdapOptions>(connector, &connector->options));
+          std::shared_ptr<const LdapOptions>(connector, &connector->options),
+          LiveMapOf(name));
       GATEHOUSE_CHECK(created.ok(), "the options were checked when read");
       made = std::make_shared<CachedDirectory>(
           network_, log_, connector->options.names, std::move(*created),
@@ -46,6 +47,11 @@ class DirectoryBuilder {
   }
 
  private:
+  std::shared_ptr<LiveMap> LiveMapOf(const std::string& connector) const {
+    const auto found = runtime_.live_maps.find(connector);
+    return found == runtime_.live_maps.end() ? nullptr : found->second;
+  }
+
   const Runtime& runtime_;
   Network& network_;
   LogSink& log_;

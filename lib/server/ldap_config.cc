@@ -52,6 +52,7 @@ void ReadAccounts(JsonReader& entry, LdapOptions& options) {
   };
   text("accountBaseDn", options.account_base_dn);
   text("accountFilter", options.account_filter);
+  options.follow = entry.Bool("follow", false);
   text("hostnameAttribute", options.hostname_attribute);
   text("addressAttribute", options.address_attribute);
   text("routingAddressAttribute", options.routing_address_attribute);
@@ -116,6 +117,8 @@ void ReadLdapConnector(JsonReader& entry, const ConfigFiles& files,
   ReadAccounts(entry, options);
   ReadLimits(entry, options);
   ReadCache(entry.Object("cache"), cache);
+  // The live map knows them, and what it doesn't know mustn't stand before it.
+  cache.keep_locations = !options.follow;
   entry.Finish();
   if (entry.fault_count() == faults_before) Check(entry, options);
 }

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "lib/base/check.h"
 #include "lib/protocol/smtp/smtp_protocol.h"
 #include "lib/server/directory_stack.h"
 #include "lib/session/upstreams_met.h"
@@ -79,15 +80,29 @@ void LoadLocalMaps(Runtime& runtime, const Runtime* previous,
   }
 }
 
+std::shared_ptr<LiveMap> MakeLiveMap(
+    const std::shared_ptr<const LdapConnectorConfig>& connector) {
+  auto made = LiveMap::Create(
+      std::shared_ptr<const LdapOptions>(connector, &connector->options),
+      {connector->cache.ttl, connector->cache.stale_ttl});
+  GATEHOUSE_CHECK(made.ok(), "the options were checked when read");
+  return *std::move(made);
+}
+
+// What remembers a connector's directory stays while the connector does.
 void SetCaches(Runtime& runtime, const Runtime* previous) {
   for (const auto& connector : runtime.config.ldap_connectors) {
-    std::shared_ptr<DirectoryCache>& cache = runtime.caches[connector->name];
+    const std::string& name = connector->name;
     const LdapConnectorConfig* before =
-        previous == nullptr ? nullptr
-                            : previous->config.FindConnector(connector->name);
-    cache = before != nullptr && before->fingerprint == connector->fingerprint
-                ? previous->caches.at(connector->name)
-                : std::make_shared<DirectoryCache>(connector->cache);
+        previous == nullptr ? nullptr : previous->config.FindConnector(name);
+    const bool same =
+        before != nullptr && before->fingerprint == connector->fingerprint;
+    runtime.caches[name] =
+        same ? previous->caches.at(name)
+             : std::make_shared<DirectoryCache>(connector->cache);
+    if (!connector->options.follow) continue;
+    runtime.live_maps[name] =
+        same ? previous->live_maps.at(name) : MakeLiveMap(connector);
   }
 }
 

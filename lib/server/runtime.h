@@ -8,6 +8,7 @@
 
 #include "lib/base/log.h"
 #include "lib/directory/directory_cache.h"
+#include "lib/directory/live_map.h"
 #include "lib/net/network.h"
 #include "lib/net/tls_context.h"
 #include "lib/server/config.h"
@@ -37,6 +38,7 @@ struct Runtime {
   std::map<std::string, std::shared_ptr<LocalMapFile>> local_maps;
   // By the connector's name. What they remember changes, from all threads.
   std::map<std::string, std::shared_ptr<DirectoryCache>> caches;
+  LiveMaps live_maps;  // of connectors with "follow"; kept by LiveMapThreads
   UpstreamKnowledge knowledge;
   UpstreamKnowledge home_knowledge;  // smtp only
 };

@@ -16,6 +16,7 @@
 
 #include "absl/time/clock.h"
 #include "lib/server/admin.h"
+#include "lib/server/live_map_threads.h"
 #include "lib/server/local_map_watch.h"
 #include "lib/server/log_line.h"
 #include "lib/server/worker.h"
@@ -86,6 +87,7 @@ class Server {
     }
     std::thread admin([this] { admin_network_->Run(); });
     WatchLocalMaps();
+    FollowLiveMaps();
     AwaitSignals();
     for (std::thread& thread : threads_) thread.join();
     admin_network_->Stop();
@@ -167,6 +169,7 @@ class Server {
     runtime_ = std::move(loaded.runtime);
     for (const auto& worker : workers_) worker->PostReload(runtime_);
     WatchLocalMaps();
+    FollowLiveMaps();
     log_.Write(LogRecord("reloaded").Text("config", config_file_));
   }
 
@@ -176,6 +179,11 @@ class Server {
     std::vector<std::shared_ptr<LocalMapFile>> files;
     for (const auto& [name, file] : runtime_->local_maps) files.push_back(file);
     local_map_watch_ = std::make_unique<LocalMapWatch>(std::move(files), log_);
+  }
+
+  void FollowLiveMaps() {
+    live_map_threads_.Use(*runtime_);
+    if (admin_ != nullptr) admin_->set_live_maps(runtime_->live_maps);
   }
 
   void CheckNewListeners(RuntimeResult& loaded) const {
@@ -244,6 +252,7 @@ class Server {
   const std::unique_ptr<UvNetwork> admin_network_ = UvNetwork::Create();
   std::unique_ptr<Admin> admin_;
   std::unique_ptr<LocalMapWatch> local_map_watch_;
+  LiveMapThreads live_map_threads_{log_};
   std::vector<std::thread> threads_;
   bool hurried_ = false;
 };

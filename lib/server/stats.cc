@@ -82,4 +82,34 @@ std::string ToMetrics(const std::vector<std::shared_ptr<WorkerStats>>& workers,
   return text;
 }
 
+std::string ToMetrics(const LiveMaps& maps, std::string_view service,
+                      absl::Time now) {
+  std::string text;
+  const auto append = [&](const char* name, const char* help, auto value_of) {
+    AppendHead(text, name, "gauge", help);
+    for (const auto& [connector, map] : maps) {
+      text.append(name).append("{service=\"").append(service);
+      text.append("\",connector=\"").append(connector).append("\"} ");
+      text.append(std::to_string(value_of(*map))).append("\n");
+    }
+  };
+  if (maps.empty()) return text;
+  append("gatehouse_live_map_entries", "Accounts held.",
+         [](const LiveMap& map) { return map.entries(); });
+  append("gatehouse_live_map_bytes", "Memory that they take.",
+         [](const LiveMap& map) { return map.bytes(); });
+  append("gatehouse_live_map_live", "1 while it follows every change.",
+         [](const LiveMap& map) {
+           return map.state() == LiveMap::State::kLive ? 1 : 0;
+         });
+  append("gatehouse_live_map_age_seconds",
+         "Since the directory was last heard of; 0 while live or loading.",
+         [now](const LiveMap& map) {
+           return map.state() == LiveMap::State::kAway
+                      ? absl::ToInt64Seconds(map.Age(now))
+                      : int64_t{0};
+         });
+  return text;
+}
+
 }  // namespace gatehouse

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
+#include "lib/directory/live_map.h"
 #include "lib/protocol/events.h"
 
 namespace gatehouse {
@@ -50,6 +52,10 @@ struct alignas(64) WorkerStats {
 // The sum over all workers as Prometheus text (exposition format 0.0.4).
 std::string ToMetrics(const std::vector<std::shared_ptr<WorkerStats>>& workers,
                       std::string_view service);
+
+// The same of what is followed; "" where nothing is.
+std::string ToMetrics(const LiveMaps& maps, std::string_view service,
+                      absl::Time now);
 
 }  // namespace gatehouse
 

@@ -144,6 +144,7 @@ include /etc/ldap/schema/inetorgperson.schema
 include /etc/ldap/schema/misc.schema
 modulepath /usr/lib/ldap
 moduleload back_mdb
+moduleload syncprov
 pidfile {folder}/slapd.pid
 # So that an empty password would get in, were it ever asked (RFC 4513, 5.1.2).
 allow bind_anon_cred bind_anon_dn
@@ -155,6 +156,12 @@ directory {folder}/data
 index objectClass,mailLocalAddress,uid eq
 access to attrs=userPassword by anonymous auth by * none
 access to * by * none
+"""
+
+# Who wants to follow it may (RFC 4533).
+SYNCPROV = """
+index entryCSN,entryUUID eq
+overlay syncprov
 """
 
 DOVECOT = """
@@ -369,7 +376,8 @@ class Cluster:
         folder = self.folder / "slapd"
         (folder / "data").mkdir(parents=True)
         config = folder / "slapd.conf"
-        config.write_text(SLAPD.format(folder=folder, admin_dn=ADMIN_DN, admin_password=ADMIN_PASSWORD))
+        config.write_text(SLAPD.format(folder=folder, admin_dn=ADMIN_DN,
+                                       admin_password=ADMIN_PASSWORD) + SYNCPROV)
         self.slapd = self.start_server(Server(
             "slapd", ["slapd", "-d", "none", "-f", config, "-h", f"ldap://{HOST}:{self.ldap_port}"],
             folder / "slapd.log", [self.ldap_port]))

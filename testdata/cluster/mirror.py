@@ -2,19 +2,17 @@
 import subprocess
 import time
 
-from testdata.cluster.cluster import ADMIN_DN, ADMIN_PASSWORD, HOST, SLAPD, START_SECONDS, Server, free_port
+from testdata.cluster.cluster import (
+    ADMIN_DN, ADMIN_PASSWORD, HOST, SLAPD, START_SECONDS, SYNCPROV, Server, free_port)
 
 GLOBAL = """
 serverID {number}
-moduleload syncprov
 """
 
 DATABASE = """
-index entryCSN,entryUUID eq
 syncrepl rid=00{number} provider=ldap://{host}:{other_port} type=refreshAndPersist retry="1 +"
   searchbase=dc=example,dc=com bindmethod=simple binddn={admin_dn} credentials={admin_password}
 multiprovider on
-overlay syncprov
 """
 
 
@@ -34,7 +32,7 @@ class Mirror:
                  "admin_dn": ADMIN_DN, "admin_password": ADMIN_PASSWORD}
         config = folder / "slapd.conf"
         database = SLAPD.index("database mdb")
-        config.write_text((SLAPD[:database] + GLOBAL + SLAPD[database:] + DATABASE).format(**names))
+        config.write_text((SLAPD[:database] + GLOBAL + SLAPD[database:] + DATABASE + SYNCPROV).format(**names))
         port = self.ports[number - 1]
         return cluster.start_server(Server(
             f"slapd{number}", ["slapd", "-d", "stats", "-f", config, "-h", f"ldap://{HOST}:{port}"],
