@@ -41,6 +41,10 @@ void MailFanOut::AddRecipient(MailRoute route, const SmtpRcpt& original) {
   original_ = original;
   vetted_ = false;
   if (failure_) return AnswerLater(*failure_);
+  if (!mail_.utf8 && !route_->rcpt.recipient.is_ascii()) {
+    return AnswerLater(MakeSmtpReply(
+        553, "5.6.7", "This recipient is served by SMTPUTF8 only"));
+  }
   switch (Admit(FindLeg(route_->host))) {
     case Admission::kFree:
       return AskLeg();

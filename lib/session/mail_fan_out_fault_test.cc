@@ -108,8 +108,7 @@ TEST_P(MailFaultTest, OfTheOnlyHostIsToldAndNothingIsPromised) {
     Fail(kStore1);
     fan_out_->EndBody();
     network_.RunUntilIdle();
-    ASSERT_TRUE(done_);
-    EXPECT_TRUE(done_->temporary()) << Summary(*done_);
+    ExpectRefusal(done_);
     return;
   }
   SendBody();
@@ -151,8 +150,7 @@ TEST_P(MailFaultTest, OfTheSecondHostLosesAndDoublesNothing) {
     Fail(kStore2);
     fan_out_->EndBody();
     network_.RunUntilIdle();
-    ASSERT_TRUE(done_);
-    EXPECT_TRUE(done_->temporary()) << Summary(*done_);
+    ExpectRefusal(done_);
   } else {
     SendBody();
     Say(kStore1, "250 2.0.0 Ok\r\n");

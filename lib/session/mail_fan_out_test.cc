@@ -167,6 +167,41 @@ TEST_F(MailFanOutTest, TellsOfMailThatAHostRefusesBeforeItHangsUp) {
   EXPECT_EQ(Summary(*answer_), "550 5.7.1 Not from you");
 }
 
+// Where the client could have: by the directory's mailRoutingAddress.
+TEST_F(MailFanOutTest, SendsNoUtf8AddressInAMessageThatIsNotSmtpUtf8) {
+  Begin();
+  Ask(kStore1, "jos\u00e9@example.com");
+  ASSERT_TRUE(answer_);
+  EXPECT_EQ(answer_->code, 553);
+  EXPECT_EQ(answer_->enhanced, "5.6.7");
+  EXPECT_TRUE(network_.connected().empty());
+}
+
+TEST_F(MailFanOutTest, TellsWhyAHostRefusesAMessageInItsMidst) {
+  TakeTwo();  // the hosts wait for their final dots, and the first one commits
+  Say(kStore2, "552 5.3.4 Too big\r\n");
+  EXPECT_FALSE(done_);
+  Say(kStore1, "554 5.6.0 No\r\n");
+  ASSERT_TRUE(done_);
+  EXPECT_EQ(done_->code, 554);
+
+  done_.reset();
+  Begin();
+  Ask(kStore1, "bob@example.com");
+  Say(kStore1, "250 2.0.0 Reset\r\n");
+  Say(kStore1, "250 2.1.0 Ok\r\n");
+  Say(kStore1, "250 2.1.5 Ok\r\n");
+  OpenBody();
+  Say(kStore1, "354 go\r\n");
+  fan_out_->Body("Subject: x\r\n");
+  Say(kStore1, "552 5.3.4 Too big\r\n");
+  EXPECT_TRUE(fan_out_->room());
+  fan_out_->EndBody();
+  network_.RunUntilIdle();
+  ASSERT_TRUE(done_);
+  EXPECT_EQ(Summary(*done_), "552 5.3.4 Too big");
+}
+
 TEST_F(MailFanOutTest, DefersASecondHostWhenTheRelayIsDown) {
   UseRelay();
   network_.ScriptConnect(kRelay, FakeNetwork::ConnectScript::kRefuse);

@@ -177,6 +177,7 @@ void MailLeg::OnAnswer(const SmtpSender::Answered& answered) {
       return OnRcptAnswer(said_[answered.recipient],
                           refusal_.value_or(answered.reply));
     case To::kBody:
+      if (step_ == Step::kBody) return OnRefusedBody(answered.reply);
       wait_.reset();
       step_ = Step::kEnvelope;
       if (answered.reply.code == 354) {
@@ -239,6 +240,14 @@ void MailLeg::OnCommitAnswer(const SmtpSender::Answered& answered) {
   step_ = Step::kDone;
   connection_->CountMessage();
   observer_.OnCommitted(*this);
+}
+
+// In its midst. The rest of it isn't said any more.
+void MailLeg::OnRefusedBody(const SmtpReply& reply) {
+  wait_.reset();
+  connection_.reset();
+  step_ = Step::kLost;
+  observer_.OnLost(*this, ForClient(reply));
 }
 
 // --- Time, and what goes wrong -----------------------------------------------

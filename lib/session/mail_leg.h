@@ -101,6 +101,7 @@ class MailLeg : private MailConnection::User {
   void BeginTransaction();
   void RefuseAll(const SmtpReply& reply);
   void OnRcptAnswer(size_t recipient, const SmtpReply& reply);
+  void OnRefusedBody(const SmtpReply& reply);
   void OnCommitAnswer(const SmtpSender::Answered& answered);
   void Await(absl::Duration limit);
   void WatchProgress();

@@ -82,13 +82,13 @@ void SmtpSender::Reset() {
 }
 
 void SmtpSender::Body(std::string_view octets) {
-  if (failed_) return;
+  if (failed_ || good_bye_) return;
   GATEHOUSE_CHECK(in_body_, "no 354 yet");
   body_.Write(octets, output_);
 }
 
 void SmtpSender::EndBody() {
-  if (failed_) return;
+  if (failed_ || good_bye_) return;
   GATEHOUSE_CHECK(in_body_, "no 354 yet");
   body_.WriteEnd(output_);
   in_body_ = false;
@@ -148,6 +148,11 @@ SmtpSender::Event SmtpSender::Next() {
 }
 
 SmtpSender::Event SmtpSender::OnReply(SmtpReply reply) {
+  if (in_body_ && (reply.temporary() || reply.permanent())) {
+    in_body_ = false;
+    good_bye_ = reply;
+    return Answered{To::kBody, 0, std::move(reply)};
+  }
   if (awaited_.empty()) {
     return Fail(reply.code == kClosing ? Failure::Kind::kRefused
                                        : Failure::Kind::kProtocol,

@@ -31,7 +31,9 @@ namespace gatehouse {
 //   Mail, Rcpt …   → an answer each
 //   BeginBody      → kBody: 354 means that Body() may be called; anything else
 //                    leaves the transaction open until Reset()
-//   Body …         (dots are stuffed here)
+//   Body …         (dots are stuffed here). A server that won't have the rest
+//                    may say so: a second kBody, and then Failed, since nobody
+//                    knows what it takes the octets for that are on their way
 //   EndBody        → kCommit: one for SMTP; LMTP one for each recipient that
 //                    was answered positively, in their order
 //   Reset          → kReset, behind which Mail() is allowed again. Not in a
@@ -109,7 +111,7 @@ class SmtpSender {
   bool eof_ = false;
   bool failed_ = false;
   bool quitting_ = false;
-  // The server closes behind this answer.
+  // The server closes behind this answer, or we do.
   std::optional<SmtpReply> good_bye_;
   // Something was said before it was asked.
   bool unasked_ = false;

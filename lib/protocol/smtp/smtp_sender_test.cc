@@ -186,7 +186,8 @@ TEST(SmtpSenderTest, A421EndsTheConnectionAtAnyTime) {
   EXPECT_FALSE(answering.idle());
   SmtpSender body(Lmtp());
   BeginMessage(body);
-  EXPECT_EQ(Hears(body, "421 bye\r\n"), Seen{"failed refused safe"});
+  EXPECT_EQ(Hears(body, "421 bye\r\n"),
+            (Seen{"body0 421 bye", "failed refused safe"}));
   SmtpSender commits(Lmtp());
   BeginMessage(commits);
   commits.EndBody();
@@ -212,6 +213,20 @@ TEST(SmtpSenderTest, AnAnswerBeforeItsQuestionIsNone) {
   SmtpSender body(Lmtp());
   BeginMessage(body);
   EXPECT_EQ(Hears(body, "250 ok\r\n"), Seen{"failed protocol safe"});
+}
+
+TEST(SmtpSenderTest, AMessageThatIsRefusedInItsMidstHasNoEnd) {
+  SmtpSender sender(Lmtp());
+  BeginMessage(sender);
+  sender.Body("x\r\n");
+  sender.TakeOutput();
+  sender.Feed("552 5.3.4 too big\r\n250 ok\r\n");
+  EXPECT_TRUE(std::holds_alternative<SmtpSender::Answered>(sender.Next()));
+  sender.Body("y\r\n");
+  sender.EndBody();
+  EXPECT_EQ(sender.TakeOutput(), "");
+  EXPECT_EQ(Happens(sender), Seen{"failed refused safe"});
+  EXPECT_FALSE(sender.idle());
 }
 
 TEST(SmtpSenderTest, OnlyA354IsLeaveToSendAMessage) {
