@@ -142,7 +142,8 @@ void MailSession::OnFailure(const Failure& failure) {
 }
 
 void MailSession::Pump() {
-  awaits_client_ = false;
+  const bool awaited = std::exchange(awaits_client_, false);
+  const uint64_t said = record_.bytes_to_client;
   while (room()) {
     SmtpReceiverEvent event = receiver_->Next();
     WriteOutput();
@@ -156,7 +157,14 @@ void MailSession::Pump() {
     if (std::holds_alternative<Paused>(event)) break;
     if (std::holds_alternative<NeedData>(event)) {
       if (ending_ && !in_body_) return Shutdown(*ending_);
-      AwaitClient();
+      // Whoever drips a line is as good as silent.
+      const bool in_line = awaited && receiver_->reads_line() &&
+                           record_.bytes_to_client == said;
+      if (in_line) {
+        awaits_client_ = true;
+      } else {
+        AwaitClient();
+      }
       break;
     }
     std::visit(

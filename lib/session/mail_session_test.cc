@@ -376,6 +376,28 @@ TEST_F(MailSessionTest, ASilentClientIsSentAway) {
   EXPECT_EQ(ended_, 1);
 }
 
+TEST_F(MailSessionTest, AClientThatDripsACommandIsSentAway) {
+  Begin();
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(Hears("N"), "");
+    network_.Advance(mail_->timeouts.client / 4 + absl::Seconds(1));
+  }
+  EXPECT_TRUE(client_->TakeSent().starts_with("421"));
+  EXPECT_EQ(ended_, 1);
+}
+
+TEST_F(MailSessionTest, AClientThatDripsItsMessageIsWaitedFor) {
+  Begin();
+  Hears(kMail);
+  Hears(kToAlice);
+  Hears("DATA\r\n");
+  for (int i = 0; i < 8; ++i) {
+    EXPECT_EQ(Hears("x"), "");
+    network_.Advance(mail_->timeouts.client / 4 + absl::Seconds(1));
+  }
+  EXPECT_EQ(ended_, 0);
+}
+
 TEST_F(MailSessionTest, AClientThatStallsInItsHandshakeIsSentAway) {
   settings_->tls_context = TestServerTls();
   listener_->tls = TlsMode::kStartTls;

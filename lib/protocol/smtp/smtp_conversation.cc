@@ -113,12 +113,16 @@ std::string_view SmtpConversation::StateName() const {
   return "";
 }
 
+bool SmtpConversation::reads_line() const {
+  return state_ == State::kAwaitCommand || state_ == State::kAwaitSasl ||
+         state_ == State::kAwaitSaslEnd;
+}
+
 SmtpReceiverEvent SmtpConversation::Next() {
   for (;;) {
     if (queued_) return *std::exchange(queued_, std::nullopt);
     Outcome outcome = Paused();
-    if (state_ == State::kAwaitCommand || state_ == State::kAwaitSasl ||
-        state_ == State::kAwaitSaslEnd) {
+    if (reads_line()) {
       outcome = ReadLine();
     } else if (state_ == State::kAwaitBody) {
       outcome = ReadBody();

@@ -28,6 +28,7 @@ class SmtpConversation {
   bool input_wanted() const;
   std::string TakeOutput();
   std::string_view StateName() const;
+  bool reads_line() const;
   SmtpReceiverEvent Next();
   void TlsEstablished(const TlsFacts& facts);
   void LoginAccepted();

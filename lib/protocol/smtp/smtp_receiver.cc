@@ -25,6 +25,8 @@ std::string_view SmtpReceiver::StateName() const {
   return conversation_->StateName();
 }
 
+bool SmtpReceiver::reads_line() const { return conversation_->reads_line(); }
+
 SmtpReceiverEvent SmtpReceiver::Next() { return conversation_->Next(); }
 
 void SmtpReceiver::TlsEstablished(const TlsFacts& facts) {

@@ -101,6 +101,8 @@ class SmtpReceiver {
   bool input_wanted() const;
   std::string TakeOutput();
   std::string_view StateName() const;
+  // A line is to come: a command, or a response of AUTH.
+  bool reads_line() const;
   SmtpReceiverEvent Next();
 
   void TlsEstablished(const TlsFacts& facts);
