@@ -25,6 +25,7 @@ ALICE, BOB = "alice@example.com", "bob@example.com"
 CAROL = "carol@example.net"  # elsewhere: behind the relay
 SENDER = "sender@example.org"
 STORE_HOSTS = ("127.0.0.2", "127.0.0.3")
+CLIENT_HOST = "127.0.0.9"  # of a client whom the stores are to know
 HOMES = {ALICE: 0, BOB: 1}
 SECONDS = 20
 # As the README has them: with STARTTLS, and with TLS from the first byte; of
@@ -73,7 +74,8 @@ class Demo:
             self.proxies[name] = self.cluster.start_proxy(name, {
                 **self.cluster.ldap_settings(),
                 "capabilityInterval": "1s",  # so that the walk needn't wait
-                **(self.router_settings(upstream) if router else {"upstream": upstream}),
+                **(self.router_settings(upstream) if router else
+                   {"upstream": {**upstream, "forwardClient": "protocol"}}),
             }, [{"address": HOST, "port": port, **kind} for port, kind in zip(ports, kinds)])
 
     def router_settings(self, upstream):
@@ -227,13 +229,24 @@ class Demo:
     def imap_implicit_tls(self):
         return "; ".join(self.read_by_imap(user, implicit=True) for user in HOMES)
 
-    def imap_curl(self):
+    def curl(self, protocol, page, *options):
+        """What bob reads there with TLS from the first byte."""
         curl = subprocess.run(
-            ["curl", "-sS", "--cacert", str(self.cluster.certificates.ca), "--max-time", str(SECONDS),
-             "-u", f"{BOB}:{PASSWORD}", f"imaps://{HOST}:{self.ports['imapproxy'][1]}/INBOX;MAILINDEX=1"],
+            ["curl", "-sS", "--cacert", str(self.cluster.certificates.ca), "--max-time", str(SECONDS), *options,
+             "-u", f"{BOB}:{PASSWORD}", f"{protocol}s://{HOST}:{self.ports[protocol + 'proxy'][1]}/{page}"],
             capture_output=True, text=True)
         check(f"For {BOB} only" in curl.stdout, curl.stderr)
-        return self.came("imap", BOB)
+        return self.came(protocol, BOB)
+
+    def imap_curl(self):
+        return self.curl("imap", "INBOX;MAILINDEX=1")
+
+    def client_address(self):
+        for protocol, page in (("imap", "INBOX;MAILINDEX=1"), ("pop3", "1")):
+            self.curl(protocol, page, "--interface", CLIENT_HOST)
+            self.cluster.stores[HOMES[BOB]].await_log(
+                rf"{protocol}-login: Info: Login: user=<{BOB}>[^\n]*, rip={CLIENT_HOST},")
+        return f"store {HOMES[BOB] + 1} saw bob come from {CLIENT_HOST} by IMAP and POP3"
 
     def imap_refusal(self):
         wrong, unknown = self.imap(ALICE, "wrong"), self.imap("nobody@example.com")
@@ -320,6 +333,7 @@ class Demo:
         ("POP3  TLS from the first byte", pop3_implicit_tls),
         ("POP3  learned from the stores", pop3_learned),
         ("POP3  refused", pop3_refusal),
+        ("IMAP, POP3  whence they came", client_address),
         ("SIEVE sieve-connect uploads", sieve_upload),
         ("SIEVE learned from the store", sieve_learned),
         ("SIEVE refused", sieve_refusal),

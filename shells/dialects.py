@@ -126,7 +126,7 @@ class Pop3:
     LAST = r"\+|-ERR"
     TLS_CAPABILITIES = False
 
-    NOOP, NOOP_DONE = "USER x", "+OK Send PASS."  # NOOP is for after the login
+    NOOP, NOOP_DONE = "NOOP", "+OK"
     LOGOUT, LOGGED_OUT = "QUIT", "+OK Bye.\r\n"
     START_TLS, START_TLS_DONE = "STLS", "+OK Begin TLS."
     ERROR = "XYZZY"

@@ -86,6 +86,9 @@ struct Pop3Downstream::Command {
 const Pop3Downstream::Command Pop3Downstream::kCommands[] = {
     {"AUTH", &Pop3Downstream::OnAuth, true},
     {"CAPA", &Pop3Downstream::OnCapa, false},
+    // Of the TRANSACTION state, but it costs nothing, and balancers ask so
+    // whether anybody is there.
+    {"NOOP", &Pop3Downstream::OnNoop, false},
     {"PASS", &Pop3Downstream::OnPass, true},
     {"QUIT", &Pop3Downstream::OnQuit, false},
     {"STLS", &Pop3Downstream::OnStls, false},
@@ -96,7 +99,6 @@ const Pop3Downstream::Command Pop3Downstream::kCommands[] = {
     {"DELE", &Pop3Downstream::OnLater, true},
     {"LANG", &Pop3Downstream::OnLater, true},
     {"LIST", &Pop3Downstream::OnLater, true},
-    {"NOOP", &Pop3Downstream::OnLater, true},
     {"RETR", &Pop3Downstream::OnLater, true},
     {"RSET", &Pop3Downstream::OnLater, true},
     {"STAT", &Pop3Downstream::OnLater, true},
@@ -354,6 +356,10 @@ Pop3Downstream::Outcome Pop3Downstream::OnUtf8(std::string_view) {
   if (LearnedLine("UTF8") == nullptr) return Bad("-ERR UTF8 isn't offered.");
   utf8_ = true;
   return Say("+OK UTF8 it is.");
+}
+
+Pop3Downstream::Outcome Pop3Downstream::OnNoop(std::string_view) {
+  return Say("+OK");
 }
 
 Pop3Downstream::Outcome Pop3Downstream::OnQuit(std::string_view) {

@@ -13,7 +13,7 @@
 namespace gatehouse {
 
 // Answers a POP3 client in the AUTHORIZATION state (RFC 1939 §4): CAPA, STLS,
-// USER and PASS, AUTH, UTF8, QUIT. APOP is neither offered nor understood: the
+// USER and PASS, AUTH, UTF8, NOOP, QUIT. APOP is neither offered nor understood: the
 // greeting has no timestamp, since no directory could check the digest.
 //
 // Before login only what holds afterwards too is announced: TOP, UIDL, EXPIRE,
@@ -62,6 +62,7 @@ class Pop3Downstream final : public DownstreamMachine {
   Outcome OnPass(std::string_view arguments);
   Outcome OnAuth(std::string_view arguments);
   Outcome OnUtf8(std::string_view arguments);
+  Outcome OnNoop(std::string_view arguments);
   Outcome OnQuit(std::string_view arguments);
   Outcome OnLater(std::string_view arguments);
   Outcome OnSaslLine(std::string_view line);
