@@ -6,6 +6,7 @@
 
 #include "gtest/gtest.h"
 #include "lib/protocol/imap/imap_protocol.h"
+#include "lib/testing/played_store.h"
 
 namespace gatehouse {
 namespace {
@@ -94,46 +95,22 @@ const std::vector<std::string>& HostileReplies() {
   return kReplies;
 }
 
-// Everything that the machine writes, and how it ends.
-struct Played {
-  std::string written;
-  std::string state;
-  UpstreamEvent last;
-};
-
-Played PlayStore(const std::vector<std::string>& replies,
-                 const std::string& hostile) {
+PlayedStore PlayHostile(const std::vector<std::string>& replies,
+                        const std::string& hostile) {
   UpstreamOptions options;
   options.start_tls = true;
   options.forward_client = true;
   options.login.user = "bob";
   options.login.secret = Secret(kSecret);
-  auto machine = ImapProtocol().NewUpstream(std::move(options));
-  Played played;
-  const auto step = [&](std::string_view reply) {
-    machine->Feed(reply);
-    played.last = machine->Next();
-    played.written += machine->TakeOutput();
-    if (!std::holds_alternative<StartTls>(played.last)) return;
-    machine->TlsEstablished();
-    played.last = machine->Next();
-    played.written += machine->TakeOutput();
-  };
-  for (const std::string& reply : replies) step(reply);
-  played.state = std::string(machine->StateName());
-  step(hostile);
-  if (!std::holds_alternative<NeedData>(played.last)) return played;
-  machine->FeedEof();
-  played.last = machine->Next();
-  played.written += machine->TakeOutput();
-  return played;
+  return PlayStore(ImapProtocol().NewUpstream(std::move(options)), replies,
+                   hostile);
 }
 
 TEST(ImapHostileStoreTest, NoSuchReplyAtAnyStepIsALogin) {
   for (const Step& step : Steps()) {
     for (const std::string& reply : HostileReplies()) {
       const std::string what = step.state + " " + reply.substr(0, 20);
-      const Played played = PlayStore(step.replies, reply);
+      const PlayedStore played = PlayHostile(step.replies, reply);
       EXPECT_EQ(played.state, step.state);
       const auto* failed = std::get_if<UpstreamFailed>(&played.last);
       ASSERT_NE(failed, nullptr) << what;
@@ -149,7 +126,7 @@ TEST(ImapHostileStoreTest, NoSuchReplyAtAnyStepIsALogin) {
 
 TEST(ImapHostileStoreTest, ItsRefusalReachesOurLogInPartAndWithoutTheSecret) {
   const auto text_of = [](const std::string& refusal) {
-    const Played played = PlayStore(Steps()[4].replies, refusal);
+    const PlayedStore played = PlayHostile(Steps()[4].replies, refusal);
     return std::get<UpstreamFailed>(played.last).failure.text;
   };
   const std::string secret(kSecret);

@@ -8,6 +8,7 @@
 
 #include "lib/protocol/pop3/pop3_protocol.h"
 #include "lib/testing/chop.h"
+#include "lib/testing/played_store.h"
 #include "lib/testing/transcript.h"
 
 namespace gatehouse {
@@ -256,38 +257,14 @@ const std::vector<std::string>& HostileReplies() {
   return replies;
 }
 
-// Everything that the upstream machine writes, and how it ends.
-struct Played {
-  std::string written;
-  std::string state;
-  UpstreamEvent last;
-};
-
-Played PlayStore(const std::vector<std::string>& replies,
-                 const std::string& hostile) {
+PlayedStore PlayHostile(const std::vector<std::string>& replies,
+                        const std::string& hostile) {
   UpstreamOptions options = Login("bob", kSecret);
   options.start_tls = true;
   options.forward_client = true;
   options.login.utf8 = true;
-  auto machine = Pop3Protocol().NewUpstream(std::move(options));
-  Played played;
-  const auto step = [&](std::string_view reply) {
-    machine->Feed(reply);
-    played.last = machine->Next();
-    played.written += machine->TakeOutput();
-    if (!std::holds_alternative<StartTls>(played.last)) return;
-    machine->TlsEstablished();
-    played.last = machine->Next();
-    played.written += machine->TakeOutput();
-  };
-  for (const std::string& reply : replies) step(reply);
-  played.state = std::string(machine->StateName());
-  step(hostile);
-  if (!std::holds_alternative<NeedData>(played.last)) return played;
-  machine->FeedEof();
-  played.last = machine->Next();
-  played.written += machine->TakeOutput();
-  return played;
+  return PlayStore(Pop3Protocol().NewUpstream(std::move(options)), replies,
+                   hostile);
 }
 
 bool IsErrOfItsOwnRight(const std::string& reply) {
@@ -297,7 +274,7 @@ bool IsErrOfItsOwnRight(const std::string& reply) {
 TEST(Pop3UpstreamTest, HostileRepliesAtEveryStepAreNoLogin) {
   for (const Step& step : Steps()) {
     for (const std::string& reply : HostileReplies()) {
-      const Played played = PlayStore(step.replies, reply);
+      const PlayedStore played = PlayHostile(step.replies, reply);
       EXPECT_EQ(played.state, step.state);
       const auto* failed = std::get_if<UpstreamFailed>(&played.last);
       ASSERT_NE(failed, nullptr) << step.state << " " << reply.substr(0, 20);
@@ -330,7 +307,7 @@ TEST(Pop3UpstreamTest, EndlessCapaListIsCut) {
 
 TEST(Pop3UpstreamTest, ItsRefusalReachesOurLogInPartAndWithoutTheSecret) {
   const auto text_of = [](const std::string& refusal) {
-    const Played played = PlayStore(Steps().back().replies, refusal);
+    const PlayedStore played = PlayHostile(Steps().back().replies, refusal);
     return std::get<UpstreamFailed>(played.last).failure.text;
   };
   EXPECT_EQ(text_of("-ERR no " + std::string(kSecret) + "\r\n"),

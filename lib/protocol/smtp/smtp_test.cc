@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lib/protocol/smtp/smtp_protocol.h"
+#include "lib/testing/played_store.h"
 #include "lib/testing/transcript.h"
 
 namespace gatehouse {
@@ -97,45 +98,22 @@ const std::vector<std::string>& HostileReplies() {
   return replies;
 }
 
-struct Played {
-  std::string written;
-  std::string state;
-  UpstreamEvent last;
-};
-
-Played PlayServer(const std::vector<std::string>& replies,
-                  const std::string& hostile) {
+PlayedStore PlayHostile(const std::vector<std::string>& replies,
+                        const std::string& hostile) {
   UpstreamOptions options;
   options.host_name = "mx";
   options.login.user = "bob";
   options.login.secret = Secret(kSecret);
   options.start_tls = true;
   options.forward_client = true;
-  auto machine = SmtpProtocol().NewUpstream(std::move(options));
-  Played played;
-  const auto step = [&](std::string_view reply) {
-    machine->Feed(reply);
-    played.last = machine->Next();
-    played.written += machine->TakeOutput();
-    if (!std::holds_alternative<StartTls>(played.last)) return;
-    machine->TlsEstablished();
-    played.last = machine->Next();
-    played.written += machine->TakeOutput();
-  };
-  for (const std::string& reply : replies) step(reply);
-  played.state = std::string(machine->StateName());
-  step(hostile);
-  if (!std::holds_alternative<NeedData>(played.last)) return played;
-  machine->FeedEof();
-  played.last = machine->Next();
-  played.written += machine->TakeOutput();
-  return played;
+  return PlayStore(SmtpProtocol().NewUpstream(std::move(options)), replies,
+                   hostile);
 }
 
 TEST(SmtpUpstreamTest, HostileRepliesAtEveryStepAreNoLogin) {
   for (const Step& step : Steps()) {
     for (const std::string& reply : HostileReplies()) {
-      const Played played = PlayServer(step.replies, reply);
+      const PlayedStore played = PlayHostile(step.replies, reply);
       EXPECT_EQ(played.state, step.state);
       const auto* failed = std::get_if<UpstreamFailed>(&played.last);
       ASSERT_NE(failed, nullptr) << step.state << " " << reply.substr(0, 20);
