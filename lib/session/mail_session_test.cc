@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "lib/protocol/smtp/smtp_protocol.h"
 #include "lib/session/upstream_pool.h"
@@ -325,6 +326,58 @@ TEST_F(MailSessionTest, RefusesALoop) {
   for (int i = 0; i < 4; ++i) message += "Received: from a by b; now\r\n";
   EXPECT_TRUE(Hears(message + "\r\nx\r\n.\r\n").starts_with("554 5.4.6"));
   EXPECT_FALSE(store(kStore1).messages.ends_with(".\n"));
+}
+
+// By our own name, long before the number of all hops tells.
+TEST_F(MailSessionTest, RefusesALoopThroughItself) {
+  const auto hear = [&](int own_hops) {
+    std::string message;
+    for (int i = 0; i < own_hops; ++i) {
+      message += "Received: from a by MX.example.com with ESMTP; now\r\n";
+    }
+    Hears(kMail);
+    Hears(kToAlice);
+    Hears("DATA\r\n");
+    return Hears(message + "\r\nx\r\n.\r\n");
+  };
+  Begin();
+  EXPECT_TRUE(hear(4).starts_with("250"));
+  EXPECT_TRUE(hear(5).starts_with("554 5.4.6"));
+}
+
+TEST_F(MailSessionTest, HandsChunksToAStoreThatKnowsDataOnly) {
+  Begin();
+  Hears(kMail);
+  Hears(kToAlice);
+  EXPECT_TRUE(Hears("BDAT 5\r\n\r\n.a\r").starts_with("250 2.0.0"));
+  EXPECT_TRUE(Hears("BDAT 3 LAST\r\n\n.b").starts_with("250 2.0.0 fine"));
+  const std::string& got = store(kStore1).messages;
+  EXPECT_TRUE(got.ends_with("\n\n..a\n..b\n.\n")) << got;
+}
+
+// Each store hears what it offers, whatever the others do.
+TEST_F(MailSessionTest, TellsAStoreWhatItUnderstands) {
+  settings_->capabilities = std::make_shared<LearnedCapabilities>(
+      std::make_shared<const std::vector<std::string>>(
+          std::vector<std::string>{"8BITMIME", "DSN", "SIZE 1000"}));
+  store(kStore1).answers["EHLO"] =
+      "250-store\r\n250-8BITMIME\r\n250-SIZE\r\n250 DSN\r\n";
+  Begin();
+  for (const std::string_view to : {"alice", "bob"}) {
+    Hears(
+        "MAIL FROM:<x@example.net> SIZE=20 BODY=8BITMIME RET=HDRS "
+        "ENVID=a+2Bb\r\n");
+    Hears("RCPT TO:<" + std::string(to) +
+          "@example.com> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;q@example.net\r\n");
+    Hears("RSET\r\n");
+  }
+  EXPECT_EQ(store(kStore1).messages,
+            "MAIL FROM:<x@example.net> SIZE=20 BODY=8BITMIME RET=HDRS "
+            "ENVID=a+2Bb\n"
+            "RCPT TO:<alice@example.com> NOTIFY=SUCCESS,DELAY "
+            "ORCPT=rfc822;q@example.net\n");
+  EXPECT_EQ(store(kStore2).messages,
+            "MAIL FROM:<x@example.net>\nRCPT TO:<bob@example.com>\n");
 }
 
 TEST_F(MailSessionTest, AStoreThatDoesntReadStopsTheClient) {
