@@ -109,7 +109,7 @@ std::optional<LdapFound> LiveMap::Reader::Search(const LoginName& name) const {
   for (const std::string& key : map_.filter_.KeysOf(name)) {
     const LookupKey lookup = LookupKeyOf(key);
     if (!lookup.plain) return std::nullopt;
-    reader_.Find(lookup.text, [&](const LdapEntry* entry) {
+    reader_.Find(lookup.text, [&](LdapEntry* entry) {
       if (entry == nullptr) {
         certain = false;
         return;
@@ -119,7 +119,7 @@ std::optional<LdapFound> LiveMap::Reader::Search(const LoginName& name) const {
         if (other.dn == entry->dn) return;  // by another key
       }
       if (found.entries.size() < kMaxLdapEntries) {
-        found.entries.push_back(*entry);
+        found.entries.push_back(std::move(*entry));
       } else {
         found.more = true;
       }

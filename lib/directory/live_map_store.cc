@@ -19,9 +19,7 @@ constexpr size_t kLeastGarbageBytes = size_t{4} << 20;
 
 constexpr size_t kMarkOffset = 0;
 constexpr size_t kUuidOffset = 1;
-constexpr size_t kFlagsOffset = kUuidOffset + kEntryUuidBytes;
-constexpr size_t kLengthOffset = kFlagsOffset + 1;
-constexpr char kUnusual = 1;
+constexpr size_t kLengthOffset = kUuidOffset + kEntryUuidBytes;
 
 uint32_t HashOf(std::string_view text) {
   return static_cast<uint32_t>(absl::HashOf(ToAbsl(text)));
@@ -51,7 +49,8 @@ uint32_t TakeHash(std::string_view& bytes) {
 // A record in the arena:
 //   mark     of the last refresh that has named it; the writer's own, and the
 //            only octet that ever changes
-//   entryUUID, flags, LEB128 length of the body
+//   entryUUID
+//   twice the length of the body, and 1 for an unusual one; LEB128
 //   body     the entry, or of an unusual one the hashes of its keys
 struct LiveMapStore::Record {
   std::string_view uuid;
@@ -63,7 +62,7 @@ struct LiveMapStore::Record {
 LiveMapStore::LiveMapStore(LiveMapAttributes attributes)
     : attributes_(std::move(attributes)),
       current_(new View{std::make_shared<LiveMapArena>(),
-                        std::make_shared<LiveMapTable>(64)}) {
+                        std::make_shared<KeyTable>(kLeastSlots)}) {
   view_.store(current_.get());
   Count();
 }
@@ -74,10 +73,11 @@ LiveMapStore::Record LiveMapStore::ReadRecord(const LiveMapArena& arena,
                                               uint32_t offset) {
   const std::string_view from = arena.From(offset);
   std::string_view rest = from.substr(kLengthOffset);
-  const uint32_t length = TakeNumber(rest);
+  const uint32_t head = TakeNumber(rest);
+  const uint32_t length = head / 2;
   Record record;
   record.uuid = from.substr(kUuidOffset, kEntryUuidBytes);
-  record.unusual = from[kFlagsOffset] == kUnusual;
+  record.unusual = head % 2 != 0;
   record.body = rest.substr(0, length);
   record.bytes = from.size() - rest.size() + length;
   return record;
@@ -149,8 +149,7 @@ std::string LiveMapStore::MakeRecord(const EntryUuid& uuid,
   std::string record;
   record += static_cast<char>(mark_);
   record += OctetsOf(uuid);
-  record += usual ? '\0' : kUnusual;
-  AppendNumber(record, static_cast<uint32_t>(body->size()));
+  AppendNumber(record, static_cast<uint32_t>(2 * body->size() + !usual));
   return record += *body;
 }
 
@@ -165,7 +164,7 @@ bool LiveMapStore::Put(const EntryUuid& uuid, const LdapEntry& entry) {
 
   const std::vector<uint32_t> hashes = HashesOf(entry);
   MakeRoom(hashes.size());
-  LiveMapTable& keys = *current_->keys;
+  KeyTable& keys = *current_->keys;
   const uint32_t before = Locate(uuid);
   if (before == 0) {
     uuids_.Add(HashOf(OctetsOf(uuid)), offset);
@@ -256,10 +255,13 @@ size_t LiveMapStore::RemoveUnmarked() {
 // --- What readers see ---
 
 void LiveMapStore::MakeRoom(size_t keys) {
-  if (!uuids_.HasRoomFor(1)) uuids_ = uuids_.Copy(1);
+  const auto hash_of = [this](uint32_t offset) {
+    return HashOf(At(offset).uuid);
+  };
+  if (!uuids_.HasRoomFor(1)) uuids_ = uuids_.Copy(1, hash_of);
   if (current_->keys->HasRoomFor(keys)) return;
   Publish({current_->arena,
-           std::make_shared<LiveMapTable>(current_->keys->Copy(keys))});
+           std::make_shared<KeyTable>(current_->keys->Copy(keys, hash_of))});
 }
 
 void LiveMapStore::Publish(View next) {
@@ -287,10 +289,11 @@ void LiveMapStore::CompactIfWorthwhile() {
 }
 
 void LiveMapStore::Compact() {
+  const auto no_hash = [](uint32_t) { return 0u; };  // of none
   View next{std::make_shared<LiveMapArena>(),
-            std::make_shared<LiveMapTable>(
-                LiveMapTable(0).Copy(current_->keys->size()))};
-  LiveMapTable uuids = LiveMapTable(0).Copy(uuids_.size());
+            std::make_shared<KeyTable>(
+                KeyTable(0).Copy(current_->keys->size(), no_hash))};
+  UuidTable uuids = UuidTable(0).Copy(uuids_.size(), no_hash);
   uuids_.ForEach([&](uint32_t offset) {
     const Record record = At(offset);
     EntryUuid uuid;
@@ -333,8 +336,7 @@ LiveMapStore::Reader::~Reader() {
 }
 
 void LiveMapStore::Reader::Find(
-    std::string_view key,
-    absl::FunctionRef<void(const LdapEntry*)> visit) const {
+    std::string_view key, absl::FunctionRef<void(LdapEntry*)> visit) const {
   const uint64_t outside = sequence_->load(std::memory_order_relaxed);
   sequence_->store(outside + 1, std::memory_order_seq_cst);
   const View* const view = store_.view_.load(std::memory_order_seq_cst);
@@ -343,7 +345,7 @@ void LiveMapStore::Reader::Find(
     if (record.unusual) {
       visit(nullptr);
     } else {
-      const LdapEntry entry =
+      LdapEntry entry =
           DecodeRecord(record.body, store_.attributes_, *view->arena);
       visit(&entry);
     }

@@ -66,9 +66,9 @@ class LiveMapStore {
     ~Reader();
 
     // Calls `visit` for each entry that may have this key (LookupKey::text),
-    // and perhaps for others; with null for an unusual one.
+    // and perhaps for others; with null for an unusual one. It may be moved.
     void Find(std::string_view key,
-              absl::FunctionRef<void(const LdapEntry*)> visit) const;
+              absl::FunctionRef<void(LdapEntry*)> visit) const;
 
    private:
     const LiveMapStore& store_;
@@ -76,16 +76,20 @@ class LiveMapStore {
   };
 
  private:
+  using KeyTable = LiveMapTable</*kKeepsHash=*/true>;
+  using UuidTable = LiveMapTable</*kKeepsHash=*/false>;
+
   // What readers see, replaced as a whole.
   struct View {
     std::shared_ptr<LiveMapArena> arena;
-    std::shared_ptr<LiveMapTable> keys;
+    std::shared_ptr<KeyTable> keys;
   };
   // Odd while the reader is in a view.
   struct alignas(64) ReaderSlot {
     std::atomic<uint64_t> sequence{0};
   };
   struct Record;
+  static constexpr size_t kLeastSlots = 64;
 
   Record At(uint32_t offset) const;
   static Record ReadRecord(const LiveMapArena& arena, uint32_t offset);
@@ -105,7 +109,7 @@ class LiveMapStore {
   const LiveMapAttributes attributes_;
   std::atomic<const View*> view_;
   std::unique_ptr<const View> current_;  // what view_ points to
-  LiveMapTable uuids_{64};               // the writer's own
+  UuidTable uuids_{kLeastSlots};         // the writer's own
   size_t garbage_bytes_ = 0;
   unsigned char mark_ = 0;
   std::atomic<size_t> size_ = 0;

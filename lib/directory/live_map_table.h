@@ -5,46 +5,55 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <utility>
+#include <type_traits>
 
 namespace gatehouse {
 
 // Which records have a key: by 32 bits of the key's hash, so that whoever finds
 // one must look whether it is the right one. Open addressing; a slot is one
-// atomic word, the hash and the record's place. Several records may have one
-// hash.
+// atomic word, the record's place and, with `kKeepsHash`, the hash: that is
+// twice the memory, and spares looking at records of other hashes. Several
+// records may have one hash.
 //
 // One thread writes while others read: a record that is replaced is seen as it
 // was or as it is, and what stays is always seen. The table doesn't grow; the
 // writer makes another one by Copy().
+template <bool kKeepsHash>
 class LiveMapTable {
  public:
   explicit LiveMapTable(size_t capacity)
       : capacity_(capacity),
-        slots_(std::make_unique<std::atomic<uint64_t>[]>(capacity)) {}
+        slots_(std::make_unique<std::atomic<Slot>[]>(capacity)) {}
 
-  // Calls `take(offset)` for each record with the hash, until it gives true.
+  // Calls `take(offset)` for each record that may have the hash, until it gives
+  // true.
   template <typename Take>
   void Find(uint32_t hash, Take take) const {
     for (size_t i = FirstSlot(hash);; i = Next(i)) {
-      const uint64_t slot = slots_[i].load(std::memory_order_acquire);
+      const Slot slot = slots_[i].load(std::memory_order_acquire);
       if (slot == kEmpty) return;
-      if (HashOf(slot) != hash || OffsetOf(slot) == kGone) continue;
-      if (take(OffsetOf(slot))) return;
+      if (slot != SlotFor(hash, OffsetOf(slot))) continue;
+      if (OffsetOf(slot) != kGone && take(OffsetOf(slot))) return;
     }
   }
 
   // For `more` of Add(), without making readers walk far.
   bool HasRoomFor(size_t more) const {
-    return (used_ + more) * 5 <= capacity_ * 4;
+    return (used_ + more) * 100 <= capacity_ * kMostPercent;
   }
-  // With room for so many more; a quarter more than is needed, so that few
-  // slots are wasted.
-  LiveMapTable Copy(size_t more) const {
-    LiveMapTable copy((size_ + more) * 25 / 16 + kLeastCapacity);
+  // With room for so many more, and for some. `hash_of(offset)` is only asked
+  // where the hash isn't kept.
+  template <typename HashOf>
+  LiveMapTable Copy(size_t more, HashOf hash_of) const {
+    LiveMapTable copy((size_ + more) * 100 / kLeastPercent + kLeastCapacity);
     for (size_t i = 0; i < capacity_; ++i) {
-      const uint64_t slot = slots_[i].load(std::memory_order_relaxed);
-      if (OffsetOf(slot) > kGone) copy.Add(HashOf(slot), OffsetOf(slot));
+      const Slot slot = slots_[i].load(std::memory_order_relaxed);
+      if (OffsetOf(slot) <= kGone) continue;
+      if constexpr (kKeepsHash) {
+        copy.Add(static_cast<uint32_t>(slot >> 32), OffsetOf(slot));
+      } else {
+        copy.Add(hash_of(OffsetOf(slot)), OffsetOf(slot));
+      }
     }
     return copy;
   }
@@ -58,10 +67,10 @@ class LiveMapTable {
     ++size_;
   }
   void Replace(uint32_t hash, uint32_t offset, uint32_t with) {
-    Set(SlotOf(hash, offset), hash, with);
+    Set(Place(hash, offset), hash, with);
   }
   void Remove(uint32_t hash, uint32_t offset) {
-    Set(SlotOf(hash, offset), hash, kGone);
+    Set(Place(hash, offset), hash, kGone);
     --size_;
   }
 
@@ -69,40 +78,43 @@ class LiveMapTable {
   template <typename Visit>
   void ForEach(Visit visit) const {
     for (size_t i = 0; i < capacity_; ++i) {
-      const uint64_t slot = slots_[i].load(std::memory_order_relaxed);
+      const Slot slot = slots_[i].load(std::memory_order_relaxed);
       if (OffsetOf(slot) > kGone) visit(OffsetOf(slot));
     }
   }
 
   size_t size() const { return size_; }
-  size_t bytes() const { return capacity_ * sizeof(uint64_t); }
+  size_t bytes() const { return capacity_ * sizeof(Slot); }
 
  private:
+  using Slot = std::conditional_t<kKeepsHash, uint64_t, uint32_t>;
+  // To look at a record costs far more than to look at a slot.
+  static constexpr size_t kMostPercent = kKeepsHash ? 90 : 75;
+  static constexpr size_t kLeastPercent = kKeepsHash ? 82 : 62;
   static constexpr size_t kLeastCapacity = 64;
-  static constexpr uint64_t kEmpty = 0;
+  static constexpr Slot kEmpty = 0;
   static constexpr uint32_t kGone = 1;  // no record's place
 
-  static uint32_t HashOf(uint64_t slot) {
-    return static_cast<uint32_t>(slot >> 32);
-  }
-  static uint32_t OffsetOf(uint64_t slot) {
-    return static_cast<uint32_t>(slot);
+  static uint32_t OffsetOf(Slot slot) { return static_cast<uint32_t>(slot); }
+  static Slot SlotFor(uint32_t hash, uint32_t offset) {
+    if constexpr (kKeepsHash) return Slot{hash} << 32 | offset;
+    return offset;
   }
   size_t FirstSlot(uint32_t hash) const { return hash * capacity_ >> 32; }
   size_t Next(size_t i) const { return i + 1 == capacity_ ? 0 : i + 1; }
 
-  size_t SlotOf(uint32_t hash, uint32_t offset) const {
-    const uint64_t wanted = uint64_t{hash} << 32 | offset;
+  size_t Place(uint32_t hash, uint32_t offset) const {
+    const Slot wanted = SlotFor(hash, offset);
     size_t i = FirstSlot(hash);
     while (slots_[i].load(std::memory_order_relaxed) != wanted) i = Next(i);
     return i;
   }
   void Set(size_t i, uint32_t hash, uint32_t offset) {
-    slots_[i].store(uint64_t{hash} << 32 | offset, std::memory_order_release);
+    slots_[i].store(SlotFor(hash, offset), std::memory_order_release);
   }
 
   size_t capacity_;
-  std::unique_ptr<std::atomic<uint64_t>[]> slots_;
+  std::unique_ptr<std::atomic<Slot>[]> slots_;
   // The writer's own.
   size_t used_ = 0;  // with what is gone
   size_t size_ = 0;
