@@ -11,7 +11,6 @@
 #include "lib/net/uv_connect.h"
 #include "lib/net/uv_listener.h"
 #include "lib/net/uv_stream.h"
-#include "lib/net/watch.h"
 
 namespace gatehouse {
 namespace {
@@ -76,7 +75,7 @@ class EventLoop::Turn {
   EventLoop* loop_;
 };
 
-class EventLoop::WheelTimer : public Operation, private TimerWheel::Timer {
+class EventLoop::WheelTimer final : public TimerWheel::Timer {
  public:
   WheelTimer(TimerWheel& wheel, TimerWheel::Tick due,
              absl::AnyInvocable<void()> done)
@@ -246,7 +245,8 @@ std::unique_ptr<Operation> EventLoop::WatchFd(
     int fd, bool readable, bool writable, absl::AnyInvocable<void()> ready) {
   const uint32_t events = (readable ? EPOLLIN | EPOLLRDHUP : 0) |
                           (writable ? static_cast<uint32_t>(EPOLLOUT) : 0);
-  return std::make_unique<FdWatch>(&polls_, fd, events, std::move(ready));
+  return std::make_unique<FdWatch>(&polls_, &watches_, fd, events,
+                                   std::move(ready));
 }
 
 std::unique_ptr<Operation> EventLoop::RunOffLoop(

@@ -17,6 +17,7 @@
 #include "lib/net/resolver.h"
 #include "lib/net/timer_wheel.h"
 #include "lib/net/uv_network.h"
+#include "lib/net/watch.h"
 
 namespace gatehouse {
 
@@ -92,6 +93,7 @@ class EventLoop final : public UvNetwork {
   uv_async_t mail_;
   uv_idle_t idle_;
   PollSet polls_;
+  FdWatch::Table watches_;
   uint64_t now_ns_;  // monotonic
   absl::Time started_at_;
   uint64_t started_ns_;

@@ -1,6 +1,5 @@
 #include "lib/net/poll_set.h"
 
-#include <errno.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -12,8 +11,8 @@ namespace {
 // Taken from the kernel at once: enough that a busy worker rarely asks twice.
 constexpr int kEventsAtOnce = 256;
 
-uint64_t Key(int fd, uint32_t generation) {
-  return uint64_t{generation} << 32 | static_cast<uint32_t>(fd);
+uint64_t Key(uint32_t slot, uint32_t generation) {
+  return uint64_t{generation} << 32 | slot;
 }
 
 }  // namespace
@@ -32,34 +31,49 @@ PollSet::PollSet() : epoll_fd_(epoll_create1(EPOLL_CLOEXEC)) {
 
 PollSet::~PollSet() { close(epoll_fd_); }
 
-bool PollSet::Add(int fd, uint32_t events, PollTarget& target) {
-  if (slots_.size() <= static_cast<size_t>(fd)) slots_.resize(fd + 1);
-  Slot& slot = slots_[fd];
-  epoll_event event = {.events = events,
-                       .data = {.u64 = Key(fd, slot.generation + 1)}};
-  if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) != 0 &&
-      (errno != EEXIST ||
-       epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd, &event) != 0)) {
-    return false;
+uint32_t PollSet::TakeSlot() {
+  if (first_free_ == kNone) {
+    slots_.emplace_back();
+    return static_cast<uint32_t>(slots_.size() - 1);
   }
-  slot.target = &target;
-  ++slot.generation;
-  return true;
+  const uint32_t slot = first_free_;
+  first_free_ = slots_[slot].next_free;
+  return slot;
 }
 
-void PollSet::Modify(int fd, uint32_t events) {
+bool PollSet::Add(int fd, uint32_t events, PollTarget& target) {
+  target.slot_ = TakeSlot();
+  Slot& slot = slots_[target.slot_];
+  slot.target = &target;
   epoll_event event = {.events = events,
-                       .data = {.u64 = Key(fd, slots_[fd].generation)}};
+                       .data = {.u64 = Key(target.slot_, slot.generation)}};
+  if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) == 0) return true;
+  ForgetClosing(target);
+  return false;
+}
+
+void PollSet::Modify(int fd, uint32_t events, const PollTarget& target) {
+  const Slot& slot = slots_[target.slot_];
+  epoll_event event = {.events = events,
+                       .data = {.u64 = Key(target.slot_, slot.generation)}};
   epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd, &event);
 }
 
-void PollSet::ForgetClosing(int fd, const PollTarget& target) {
-  if (slots_[fd].target == &target) slots_[fd].target = nullptr;
+void PollSet::HandOver(PollTarget& from, PollTarget& to) {
+  to.slot_ = from.slot_;
+  slots_[to.slot_].target = &to;
 }
 
-void PollSet::Remove(int fd, const PollTarget& target) {
-  if (slots_[fd].target != &target) return;
-  slots_[fd].target = nullptr;
+void PollSet::ForgetClosing(PollTarget& target) {
+  Slot& slot = slots_[target.slot_];
+  slot.target = nullptr;
+  ++slot.generation;
+  slot.next_free = first_free_;
+  first_free_ = target.slot_;
+}
+
+void PollSet::Remove(int fd, PollTarget& target) {
+  ForgetClosing(target);
   epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
 }
 
@@ -87,12 +101,9 @@ void PollSet::Dispatch() {
   epoll_event events[kEventsAtOnce];
   const int count = epoll_wait(epoll_fd_, events, kEventsAtOnce, 0);
   for (int i = 0; i < count; ++i) {
-    const uint32_t fd = static_cast<uint32_t>(events[i].data.u64);
-    const Slot& slot = slots_[fd];
-    if (slot.target == nullptr ||
-        Key(fd, slot.generation) != events[i].data.u64) {
-      continue;
-    }
+    const uint32_t number = static_cast<uint32_t>(events[i].data.u64);
+    const Slot& slot = slots_[number];
+    if (Key(number, slot.generation) != events[i].data.u64) continue;
     Make(*slot.target,
          [&](PollTarget& target) { target.OnEvents(events[i].events); });
   }

@@ -27,6 +27,7 @@ class PollTarget {
   PollTarget* previous_ = nullptr;
   PollTarget* next_ = nullptr;
   class PollSet* caller_ = nullptr;  // while one of the calls is under way
+  uint32_t slot_ = 0;                // of the set that watches for it
 };
 
 // The descriptors of one loop, in an epoll set of its own that libuv watches
@@ -45,17 +46,17 @@ class PollSet {
 
   int fd() const { return epoll_fd_; }
 
-  // Calls the target when `events` (as for epoll) come; a target that was
-  // there for the same descriptor is replaced. False: errno says why.
+  // Calls the target, which has one descriptor at most, when `events` (as for
+  // epoll) come. False: errno says why.
   bool Add(int fd, uint32_t events, PollTarget& target);
   // Other events for the same target.
-  void Modify(int fd, uint32_t events);
+  void Modify(int fd, uint32_t events, const PollTarget& target);
   // The descriptor's events go to another target from now on.
-  void HandOver(int fd, PollTarget& target) { slots_[fd].target = &target; }
-  // Nothing more for this target; does nothing if it was replaced. The first
-  // leaves the kernel's side to the close() that must follow.
-  void ForgetClosing(int fd, const PollTarget& target);
-  void Remove(int fd, const PollTarget& target);
+  void HandOver(PollTarget& from, PollTarget& to);
+  // Nothing more for this target. The first leaves the kernel's side to the
+  // close() that must follow.
+  void ForgetClosing(PollTarget& target);
+  void Remove(int fd, PollTarget& target);
 
   // Calls OnAgain() once, when the present call is over.
   void CallAgain(PollTarget& target);
@@ -71,12 +72,16 @@ class PollSet {
 
  private:
   friend class PollTarget;
-  // What is known of a descriptor. The generation tells an event for a closed
-  // descriptor from one for its successor of the same number.
+  // A descriptor that is watched. Not found by the descriptor's number: a
+  // process of many workers would have a slot for it in each of them. The
+  // generation tells an event for a closed descriptor from one for the slot's
+  // next owner.
   struct Slot {
     PollTarget* target = nullptr;
     uint32_t generation = 0;
+    uint32_t next_free = kNone;
   };
+  static constexpr uint32_t kNone = 0xffffffff;
   struct Ring : PollTarget {
     Ring() { previous_ = next_ = this; }
     ~Ring() { previous_ = next_ = nullptr; }
@@ -85,9 +90,11 @@ class PollSet {
   template <typename Call>
   void Make(PollTarget& target, Call call);
   static void InsertBefore(PollTarget& target, PollTarget& position);
+  uint32_t TakeSlot();
 
   int epoll_fd_;
   std::vector<Slot> slots_;
+  uint32_t first_free_ = kNone;
   Ring again_;
   PollTarget* called_ = nullptr;  // null outside a call
 };

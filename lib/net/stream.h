@@ -11,6 +11,7 @@
 
 namespace gatehouse {
 
+class Stream;
 class TlsServerContext;
 class TlsClientContext;
 
@@ -35,8 +36,13 @@ class StreamHandler {
  public:
   // Bytes arrived. They are the worker's own buffer: gone when this returns.
   virtual void OnData(std::string_view bytes) = 0;
-  // So many bytes have gone to the sink of set_bulk_sink(), unseen. More have
-  // come already: the last bytes of a burst are never among them.
+  // Where all that comes is written unchanged. While both streams are
+  // unencrypted and this one, of the same network, has nothing queued, what
+  // comes in bulk may go there by the kernel alone, told by OnBulkPassed()
+  // instead of OnData(). A stream that can't doesn't ask.
+  virtual Stream* BulkSink() { return nullptr; }
+  // So many bytes have gone to the sink, unseen. More have come already: the
+  // last bytes of a burst are never among them.
   virtual void OnBulkPassed(size_t bytes) {}
   // The peer will send nothing more: a FIN, under TLS a close_notify. We may
   // still write.
@@ -74,13 +80,6 @@ class Stream {
   // again, by the handler or, if TLS is begun next, by the handshake. Once,
   // from inside OnData(), before TLS.
   virtual void Unread(std::string_view bytes) = 0;
-
-  // While both streams are unencrypted and the sink has nothing queued, what
-  // comes here in bulk may be written to the sink by the kernel alone, told by
-  // OnBulkPassed() instead of OnData(). A stream that can't ignores this. The
-  // sink, of the same network, must outlive this stream or its handler; null
-  // ends it.
-  virtual void set_bulk_sink(Stream* sink) {}
 
   // Writes at once what the kernel takes and queues the rest. Never fails
   // here: trouble comes as OnFailure.

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "lib/net/network.h"
+
 namespace gatehouse {
 
 // Timers of one thread, counted in ticks: starting and cancelling cost the
@@ -70,14 +72,14 @@ class TimerWheel {
   std::array<uint64_t, kLevels> occupied_ = {};
 };
 
-class TimerWheel::Timer : private TimerWheel::Link {
+class TimerWheel::Timer : public Operation, private TimerWheel::Link {
  public:
   bool armed() const { return !alone(); }
   void Cancel() { Unlink(); }
 
  protected:
   Timer() = default;
-  ~Timer() { Cancel(); }
+  ~Timer() override { Cancel(); }
 
  private:
   friend class TimerWheel;

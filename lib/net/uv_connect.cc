@@ -37,12 +37,15 @@ void UvConnect::Start(const ConnectOptions& options) {
        errno != EINPROGRESS) ||
       !loop_->polls().Add(fd_, UvStream::kEvents, *this)) {
     error_ = errno;
+    close(std::exchange(fd_, -1));  // nobody watches it
   }
 }
 
 void UvConnect::OnEvents(uint32_t events) {
-  const int error = PendingError(fd_);
-  if (error != 0) return Fail(error);
+  if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
+    const int error = PendingError(fd_);
+    if (error != 0) return Fail(error);
+  }
   // An event without EPOLLOUT is none of a connection that is established.
   if ((events & EPOLLOUT) != 0) Succeed(events);
 }
@@ -51,13 +54,13 @@ void UvConnect::OnAgain() { Fail(error_); }
 
 void UvConnect::CloseSocket() {
   if (fd_ < 0) return;
-  loop_->polls().ForgetClosing(fd_, *this);
+  loop_->polls().ForgetClosing(*this);
   close(std::exchange(fd_, -1));
 }
 
 void UvConnect::Succeed(uint32_t events) {
   deadline_.reset();
-  auto stream = UvStream::Adopt(loop_, std::exchange(fd_, -1),
+  auto stream = UvStream::Adopt(loop_, std::exchange(fd_, -1), *this,
                                 Failure::Side::kUpstream, events);
   Network::ConnectCallback done = std::move(done_);
   done(std::move(stream));

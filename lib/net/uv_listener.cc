@@ -46,7 +46,7 @@ UvListener::UvListener(EventLoop* loop, int fd,
           std::make_shared<Network::AcceptCallback>(std::move(on_accept))) {}
 
 UvListener::~UvListener() {
-  loop_->polls().ForgetClosing(fd_, *this);
+  loop_->polls().ForgetClosing(*this);
   close(fd_);
 }
 
@@ -70,9 +70,9 @@ void UvListener::OnEvents(uint32_t events) {
 }
 
 void UvListener::Pause() {
-  loop_->polls().Modify(fd_, 0);
-  pause_ = loop_->StartTimer(kExhaustedPause,
-                             [this] { loop_->polls().Modify(fd_, EPOLLIN); });
+  loop_->polls().Modify(fd_, 0, *this);
+  pause_ = loop_->StartTimer(
+      kExhaustedPause, [this] { loop_->polls().Modify(fd_, EPOLLIN, *this); });
 }
 
 }  // namespace gatehouse

@@ -34,21 +34,24 @@ constexpr absl::Duration kLingerLimit = absl::Seconds(2);
 std::unique_ptr<UvStream> UvStream::Open(EventLoop* loop, int fd,
                                          Failure::Side side) {
   std::unique_ptr<UvStream> stream(new UvStream(loop, fd, side));
-  if (!loop->polls().Add(fd, kEvents, *stream)) return nullptr;
-  return stream;
+  if (loop->polls().Add(fd, kEvents, *stream)) return stream;
+  stream->fd_ = -1;
+  close(fd);
+  return nullptr;
 }
 
 std::unique_ptr<UvStream> UvStream::Adopt(EventLoop* loop, int fd,
-                                          Failure::Side side, uint32_t events) {
+                                          PollTarget& from, Failure::Side side,
+                                          uint32_t events) {
   std::unique_ptr<UvStream> stream(new UvStream(loop, fd, side));
-  loop->polls().HandOver(fd, *stream);
+  loop->polls().HandOver(from, *stream);
   stream->readable_ = (events & (EPOLLIN | EPOLLRDHUP)) != 0;
   stream->hung_up_ = (events & EPOLLRDHUP) != 0;
   return stream;
 }
 
 UvStream::UvStream(EventLoop* loop, int fd, Failure::Side side)
-    : loop_(loop), fd_(fd), side_(side) {}
+    : fd_(fd), loop_(loop), side_(side) {}
 
 UvStream::~UvStream() {
   if (finishing_) loop_->Release(this);
@@ -57,7 +60,7 @@ UvStream::~UvStream() {
 
 void UvStream::Close() {
   if (dead()) return;
-  loop_->polls().ForgetClosing(fd_, *this);
+  loop_->polls().ForgetClosing(*this);
   close(std::exchange(fd_, -1));
   DropUnsent();
 }
@@ -106,8 +109,11 @@ void UvStream::ScheduleError(int error) {
 }
 
 void UvStream::DropUnsent() {
-  unsent_.Clear();
-  if (piped_ != nullptr) loop_->pipes().GiveBack(std::move(piped_));
+  if (!has_unsent()) return;
+  if (unsent_->piped != nullptr) {
+    loop_->pipes().GiveBack(std::move(unsent_->piped));
+  }
+  unsent_.reset();
 }
 
 bool UvStream::Fail(int error) {
@@ -166,7 +172,7 @@ bool UvStream::ReadOnce() {
   // A short read has emptied the socket; what comes later is a new edge.
   const auto size = static_cast<size_t>(count);
   if (size < EventLoop::kReadBufferBytes && !hung_up_) readable_ = false;
-  bulk_ = sink_ != nullptr && size == EventLoop::kReadBufferBytes;
+  bulk_ = size == EventLoop::kReadBufferBytes;
   const std::string_view bytes(buffer, size);
   if (tls_ != nullptr) return Decrypt(bytes);
   const bool alive = Deliver(bytes);
@@ -181,14 +187,17 @@ bool UvStream::Deliver(std::string_view bytes) {
 }
 
 bool UvStream::PassBulk() {
+  auto* sink = static_cast<UvStream*>(handler_->BulkSink());
   int readable = 0;
-  ioctl(fd_, FIONREAD, &readable);
-  if (readable < kLeastBulkBytes || tls_ != nullptr || !sink_->takes_bulk()) {
+  if (tls_ == nullptr && sink != nullptr && sink->takes_bulk()) {
+    ioctl(fd_, FIONREAD, &readable);
+  }
+  if (readable < kLeastBulkBytes) {
     bulk_ = false;
     return ReadOnce();
   }
   // Whoever wants to know how the bytes end sees at least the last of them.
-  const ssize_t passed = sink_->TakeBulk(fd_, readable - 1);
+  const ssize_t passed = sink->TakeBulk(fd_, readable - 1);
   if (passed < 0 && passed != -EAGAIN) return Fail(-passed);
   if (passed <= 0) {
     bulk_ = false;
@@ -228,8 +237,15 @@ void UvStream::Write(std::string_view bytes) {
 }
 
 size_t UvStream::queued_bytes() const {
-  return unsent_.size() + (tls_ != nullptr ? tls_->held_bytes() : 0) +
-         (piped_ != nullptr ? piped_->held_bytes() : 0);
+  size_t count = tls_ != nullptr ? tls_->held_bytes() : 0;
+  if (!has_unsent()) return count;
+  if (unsent_->piped != nullptr) count += unsent_->piped->held_bytes();
+  return count + unsent_->bytes.size();
+}
+
+UvStream::Unsent& UvStream::unsent() {
+  if (unsent_ == nullptr) unsent_ = std::make_unique<Unsent>();
+  return *unsent_;
 }
 
 ssize_t UvStream::TakeBulk(int from, size_t limit) {
@@ -237,19 +253,22 @@ ssize_t UvStream::TakeBulk(int from, size_t limit) {
   if (pipe == nullptr) return 0;
   const ssize_t count = pipe->Fill(from, limit);
   const int error = errno;
-  piped_ = std::move(pipe);
-  FlushPipe();
+  SendPiped(std::move(pipe));
   return count < 0 ? -error : count;
 }
 
-void UvStream::FlushPipe() {
-  while (piped_->held_bytes() > 0) {
-    const ssize_t count = piped_->Empty(fd_);
+void UvStream::SendPiped(std::unique_ptr<Pipe> pipe) {
+  while (pipe->held_bytes() > 0) {
+    const ssize_t count = pipe->Empty(fd_);
     if (count > 0 || (count < 0 && errno == EINTR)) continue;
-    if (count < 0 && errno != EAGAIN) ScheduleError(errno);
+    if (count < 0 && errno != EAGAIN) {
+      ScheduleError(errno);
+      break;
+    }
+    unsent().piped = std::move(pipe);
     return;
   }
-  loop_->pipes().GiveBack(std::move(piped_));
+  loop_->pipes().GiveBack(std::move(pipe));
 }
 
 void UvStream::Send(std::string_view bytes) {
@@ -261,14 +280,14 @@ void UvStream::Send(std::string_view bytes) {
     if (sent < 0 && errno != EAGAIN) return ScheduleError(errno);
     if (sent > 0) bytes.remove_prefix(sent);
   }
-  unsent_.Append(bytes);
+  if (!bytes.empty()) unsent().bytes.Append(bytes);
 }
 
 void UvStream::FlushQueue() {
-  const std::string_view bytes = unsent_.bytes();
+  const std::string_view bytes = unsent_->bytes.bytes();
   const ssize_t sent = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
   if (sent >= 0) {
-    unsent_.Consume(sent);
+    unsent_->bytes.Consume(sent);
   } else if (errno != EAGAIN && errno != EINTR) {
     ScheduleError(errno);
   }
@@ -276,9 +295,12 @@ void UvStream::FlushQueue() {
 
 bool UvStream::Flush() {
   if (!has_unsent()) return true;
-  if (piped_ != nullptr) FlushPipe();
-  if (piped_ == nullptr && !unsent_.empty()) FlushQueue();
-  if (has_unsent() || error_ != 0) return true;
+  if (unsent_->piped != nullptr) SendPiped(std::move(unsent_->piped));
+  if (error_ == 0 && unsent_->piped == nullptr && !unsent_->bytes.empty()) {
+    FlushQueue();
+  }
+  if (error_ != 0 || queued_bytes() > 0) return true;
+  unsent_.reset();
   if (fin_wanted_) SendFin();
   if (handler_ == nullptr) return true;
   PollSet& polls = loop_->polls();
@@ -298,7 +320,8 @@ void UvStream::ShutdownWrite() {
 
 void UvStream::SendFin() {
   fin_sent_ = true;
-  shutdown(fd_, SHUT_WR);
+  // Where nothing more is awaited, the close() that follows is enough.
+  if (!finishing_ || !eof_) shutdown(fd_, SHUT_WR);
 }
 
 // --- TLS ---------------------------------------------------------------------
@@ -384,9 +407,8 @@ void UvStream::LeaveSocketToFinish() {
   uint32_t events = 0;
   if (readable_) events |= EPOLLIN;
   if (hung_up_) events |= EPOLLRDHUP;
-  auto rest = Adopt(loop_, std::exchange(fd_, -1), side_, events);
+  auto rest = Adopt(loop_, std::exchange(fd_, -1), *this, side_, events);
   rest->unsent_ = std::move(unsent_);
-  rest->piped_ = std::move(piped_);
   CloseAfterFlush(std::move(rest));
 }
 

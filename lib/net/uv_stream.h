@@ -31,18 +31,16 @@ class UvStream final : public Stream, private PollTarget {
   // closed, where it can't be watched.
   static std::unique_ptr<UvStream> Open(EventLoop* loop, int fd,
                                         Failure::Side side);
-  // For one that is watched with kEvents and had these events.
+  // For one that is watched with kEvents for `from` and had these events.
   static std::unique_ptr<UvStream> Adopt(EventLoop* loop, int fd,
-                                         Failure::Side side, uint32_t events);
+                                         PollTarget& from, Failure::Side side,
+                                         uint32_t events);
   ~UvStream() override;
 
   void set_handler(StreamHandler* handler) override { handler_ = handler; }
   void ResumeReading() override;
   void PauseReading() override { paused_ = true; }
   void Unread(std::string_view bytes) override;
-  void set_bulk_sink(Stream* sink) override {
-    sink_ = static_cast<UvStream*>(sink);
-  }
   void Write(std::string_view bytes) override;
   size_t queued_bytes() const override;
   void ShutdownWrite() override;
@@ -55,6 +53,12 @@ class UvStream final : public Stream, private PollTarget {
   SocketAddress local() const override;
 
  private:
+  // What the kernel hasn't taken yet, in this order.
+  struct Unsent {
+    std::unique_ptr<Pipe> piped;
+    ByteQueue bytes;
+  };
+
   UvStream(EventLoop* loop, int fd, Failure::Side side);
 
   void OnEvents(uint32_t events) override;
@@ -87,13 +91,14 @@ class UvStream final : public Stream, private PollTarget {
   bool FailTls(const std::string& text);
 
   // As the sink of another stream's bulk.
-  bool has_unsent() const { return piped_ != nullptr || !unsent_.empty(); }
+  bool has_unsent() const { return unsent_ != nullptr; }
   bool takes_bulk() const {
     return !dead() && error_ == 0 && !fin_wanted_ && tls_ == nullptr &&
            !has_unsent();
   }
   ssize_t TakeBulk(int from, size_t limit);  // less than 0: minus errno
-  void FlushPipe();
+  void SendPiped(std::unique_ptr<Pipe> pipe);
+  Unsent& unsent();
   void FlushQueue();
   void DropUnsent();
 
@@ -110,17 +115,16 @@ class UvStream final : public Stream, private PollTarget {
   void DrainInput();
   void LingerFor(absl::Duration limit);
 
+  // Of these there are two for each idle session: what is rare is out of line.
+  int fd_;  // -1: dead
   EventLoop* loop_;
   StreamHandler* handler_ = nullptr;
-  UvStream* sink_ = nullptr;     // takes what is read in bulk
-  std::unique_ptr<Pipe> piped_;  // holds what is to be sent before unsent_
-  ByteQueue unsent_;
+  std::unique_ptr<Unsent> unsent_;  // null: all is sent
   std::unique_ptr<TlsEngine> tls_;
   std::unique_ptr<std::string> unread_;  // Unread(), until it is read again
   std::unique_ptr<Operation> linger_;    // the limit of finishing
-  int fd_;                               // -1: dead
   int error_ = 0;                        // to be reported
-  Failure::Side side_;
+  Failure::Side side_ : 2;
   bool paused_ : 1 = true;
   bool readable_ : 1 = false;  // there may be something to read
   bool hung_up_ : 1 = false;   // a FIN is, or follows, what can be read

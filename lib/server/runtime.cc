@@ -150,7 +150,7 @@ std::shared_ptr<SessionSettings> NewSettings(
   settings->limits = config.limits;
   settings->login_timeout = config.login_timeout;
   settings->failure_delay = config.failure_delay;
-  settings->idle_timeout = config.idle_timeout;
+  settings->joined.idle_limit = config.idle_timeout;
   return settings;
 }
 

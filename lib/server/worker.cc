@@ -95,12 +95,11 @@ void Worker::Run() {
 void Worker::OnAccept(const std::string& address,
                       std::unique_ptr<Stream> stream) {
   const Entrance& entrance = entrances_.at(address);
-  const SocketAddress peer = stream->peer().Unmapped();
   WorkerStats::Add(stats_->connections);
-  const Admission admission = Admit(peer, *entrance.settings);
   auto session =
       factory_->NewSession(entrance.settings, std::move(stream), *this);
   ClientSession& begun = *session;
+  const Admission admission = Admit(begun.record().peer, *entrance.settings);
   const bool counted = admission == Admission::kCounted;
   sessions_.emplace(&begun, Kept{std::move(session), counted});
   WorkerStats::Add(stats_->sessions);

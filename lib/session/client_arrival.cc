@@ -1,21 +1,8 @@
 #include "lib/session/client_arrival.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
-#include <cstdint>
 
 namespace gatehouse {
-
-std::string NewSessionId() {
-  uint64_t random = 0;
-  // Can't fail for so few octets once the system is up (getrandom(2)).
-  [[maybe_unused]] const ssize_t count = getrandom(&random, sizeof(random), 0);
-  constexpr std::string_view kAlphabet = "0123456789abcdefghijklmnopqrstuv";
-  std::string id;
-  for (int i = 0; i < 12; ++i, random >>= 5) id += kAlphabet[random & 31];
-  return id;
-}
 
 bool OwesProxyHeader(const ListenerSettings& listener,
                      const SocketAddress& peer) {

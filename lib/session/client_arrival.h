@@ -14,9 +14,6 @@ namespace gatehouse {
 
 // What every kind of session does alike with a client that has just come.
 
-// Letters and digits: it is told to upstreams and stands in two logs.
-std::string NewSessionId();
-
 // Whether this peer, a balancer, must begin with a PROXY protocol header.
 bool OwesProxyHeader(const ListenerSettings& listener,
                      const SocketAddress& peer);

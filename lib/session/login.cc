@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "lib/base/string_bridge.h"
 #include "lib/session/client_arrival.h"
 #include "lib/session/upstreams_met.h"
 
@@ -65,8 +67,7 @@ void Login::ReadProxyHeader(std::string_view bytes) {
 
 void Login::OnProxyHeader(const ProxyHeader& header) {
   if (header.source.is_set()) record_.peer = header.source.Unmapped();
-  if (header.destination.is_set())
-    record_.local = header.destination.Unmapped();
+  proxied_local_ = header.destination.Unmapped();
   proxy_header_.reset();
   BeginProtocol();
 }
@@ -282,7 +283,11 @@ UpstreamOptions Login::OptionsFor(const Location& location) {
     options.login.secret = std::move(attempt_.secret);
   }
   options.client.client = record_.peer;
-  options.client.proxy = record_.local;
+  if (upstream.forward_client != UpstreamSettings::ForwardClient::kNone) {
+    options.client.proxy = proxied_local_.is_set()
+                               ? proxied_local_
+                               : downstream_->local().Unmapped();
+  }
   options.client.session_id = record_.id;
   options.client.helo = attempt_.helo;
   options.client.tls_active = !record_.tls.empty();
@@ -407,9 +412,10 @@ void Login::End(std::string_view how, std::string_view detail) {
   deadline_.reset();
   record_.end = how;
   if (record_.detail.empty()) {
-    record_.detail = std::string(detail);
+    record_.detail = detail;
   } else if (!detail.empty()) {
-    record_.detail.append(" (").append(detail).append(")");
+    record_.detail = absl::StrCat(ToAbsl(record_.detail), " (",
+                                  ToAbsl(detail), ")");
   }
   if (downstream_ != nullptr) Stream::CloseAfterFlush(std::move(downstream_));
   auto done = std::move(done_);

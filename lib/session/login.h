@@ -108,6 +108,7 @@ class Login : private StreamHandler {
   std::unique_ptr<ProxyHeaderParser> proxy_header_;  // while it is awaited
   ProxyHeaderDetector forged_header_;  // looks at what the machine is fed
   std::unique_ptr<DownstreamMachine> machine_;  // null before its TLS is up
+  SocketAddress proxied_local_;  // where the client says that it connected to
   bool in_handshake_ = false;
   TlsFacts tls_facts_;
   LoginAttempt attempt_;

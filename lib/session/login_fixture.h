@@ -47,7 +47,6 @@ class LoginTest : public testing::Test {
     client_ = peer;
     if (before_start_) before_start_(*client_);
     record_.peer = kClient;
-    record_.local = kFrontEnd;
     record_.id = "s1";
     record_.began = network_.Now();
     login_ = std::make_unique<Login>(

@@ -394,7 +394,7 @@ TEST_F(LoginTest, OpensAnothersMailboxWithAMastersPassword) {
   StoreSays("OK\n");
   ASSERT_TRUE(joined());
   EXPECT_EQ(record_.user, "bob");
-  EXPECT_EQ(record_.master, "alice");
+  EXPECT_EQ(std::string_view(record_.master), "alice");
 }
 
 TEST_F(LoginTest, LetsNobodyBeMasterWithAWrongPassword) {
@@ -412,7 +412,7 @@ TEST_F(LoginTest, SaysGoodByeWhenTheLoginTakesTooLong) {
   network_.Advance(settings_.login_timeout);
   EXPECT_EQ(client_->Sent(), "HELLO\nBYE timeout\n");
   EXPECT_TRUE(ended());
-  EXPECT_TRUE(record_.detail.starts_with("no login in time"));
+  EXPECT_TRUE(std::string_view(record_.detail).starts_with("no login in time"));
   EXPECT_EQ(network_.timers(), 0u);
 }
 

@@ -34,9 +34,8 @@ MailSession::MailSession(Network& network, LogSink& log,
       listener_(std::move(listener)),
       downstream_(std::move(downstream)),
       context_{network_, log_, *settings_, *mail_, {}} {
-  record_.id = NewSessionId();
+  record_.id = settings_->ids->Next();
   record_.peer = downstream_->peer().Unmapped();
-  record_.local = downstream_->local().Unmapped();
   record_.began = network_.Now();
   party_.role = listener_->role;
 }
@@ -75,9 +74,7 @@ void MailSession::ReadProxyHeader(std::string_view bytes) {
   const ProxyHeader header = proxy_header_->header();
   proxy_header_.reset();
   if (header.source.is_set()) record_.peer = header.source.Unmapped();
-  if (header.destination.is_set()) {
-    record_.local = header.destination.Unmapped();
-  }
+  proxied_local_ = header.destination.Unmapped();
   BeginProtocol();
 }
 
@@ -245,7 +242,8 @@ void MailSession::On(const SmtpMailEvent& event) {
   }
   ClientFacts& client = context_.client;
   client.client = record_.peer;
-  client.proxy = record_.local;
+  client.proxy = proxied_local_.is_set() ? proxied_local_
+                                         : downstream_->local().Unmapped();
   client.session_id = record_.id;
   client.tls_active = !record_.tls.empty();
   client.tls = tls_facts_;
@@ -434,7 +432,7 @@ void MailSession::End(std::string_view how, std::string_view detail) {
   deadline_.reset();
   silence_.reset();
   record_.end = std::string(how);
-  if (record_.detail.empty()) record_.detail = std::string(detail);
+  if (record_.detail.empty()) record_.detail = detail;
   Stream::CloseAfterFlush(std::move(downstream_));
   LogRecord log = ToLogRecord(record_, "smtp", listener_->name, network_.Now());
   log_.Write(log.Number("messages", static_cast<int64_t>(messages_)));

@@ -37,9 +37,8 @@ Session::Session(Network& network, LogSink& log,
       owner_(owner),
       settings_(std::move(settings)),
       listener_(std::move(listener)) {
-  record_.id = NewSessionId();
+  record_.id = settings_->ids->Next();
   record_.peer = downstream->peer().Unmapped();
-  record_.local = downstream->local().Unmapped();
   record_.began = network_.Now();
   login_ = std::make_unique<Login>(
       network_, log_, *settings_, *listener_, record_, std::move(downstream),
@@ -56,12 +55,9 @@ void Session::OnLogin(Login::Outcome outcome) {
   auto* joined = std::get_if<Login::Joined>(&outcome);
   if (joined == nullptr) return Finish();
   joined_ = true;
-  SpliceOptions options;
-  options.idle_limit = settings_->idle_timeout;
-  options.last_words = settings_->protocol->last_words();
-  splice_ = std::make_unique<Splice>(
-      network_, std::move(joined->downstream), std::move(joined->upstream),
-      options, [this](const SpliceResult& result) { OnSpliceEnd(result); });
+  splice_ = std::make_unique<Splice>(network_, std::move(joined->downstream),
+                                     std::move(joined->upstream),
+                                     settings_->joined, *this);
   splice_->Start(joined->to_client, joined->to_store);
   owner_.OnJoined(*this);
 }
@@ -71,11 +67,15 @@ void Session::EndUnlessJoined(DownstreamMachine::ShutdownReason reason) {
 }
 
 void Session::EndJoined() {
-  if (splice_ != nullptr) splice_->EndWith(settings_->protocol->last_words());
+  if (splice_ != nullptr) splice_->EndInPause();
 }
 
 void Session::LookAgain() {
   if (login_ != nullptr) login_->LookAgain();
+}
+
+std::string_view Session::LastWords() const {
+  return settings_->protocol->last_words();
 }
 
 void Session::OnSpliceEnd(const SpliceResult& result) {

@@ -20,7 +20,7 @@ namespace gatehouse {
 //   auto session = std::make_unique<Session>(network, log, settings, listener,
 //                                            std::move(stream), owner);
 //   session->Start();
-class Session final : public ClientSession {
+class Session final : public ClientSession, public SpliceOwner {
  public:
   // `network`, `log` and `owner` outlive the session.
   Session(Network& network, LogSink& log,
@@ -31,7 +31,7 @@ class Session final : public ClientSession {
 
   void Start() override;
   void EndUnlessJoined(DownstreamMachine::ShutdownReason reason) override;
-  // In a pause of the store's output (Splice::EndWith).
+  // In a pause of the store's output (Splice::EndInPause).
   void EndJoined() override;
   void LookAgain() override;
   bool joined() const override { return joined_; }
@@ -39,8 +39,11 @@ class Session final : public ClientSession {
 
  private:
   void OnLogin(Login::Outcome outcome);
-  void OnSpliceEnd(const SpliceResult& result);
   void Finish();
+
+  // SpliceOwner:
+  std::string_view LastWords() const override;
+  void OnSpliceEnd(const SpliceResult& result) override;
 
   Network& network_;
   LogSink& log_;

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "lib/base/endpoint.h"
 #include "lib/base/log.h"
+#include "lib/session/rare_text.h"
 #include "lib/session/short_text.h"
 
 namespace gatehouse {
@@ -39,13 +40,8 @@ struct SessionRecord {
   ShortText<12> mechanism;
   ShortText<8> tls;  // version, "" in plaintext
   SocketAddress peer;
-  SocketAddress local;
   int failed_logins = 0;
-  std::string user;      // canonical once the directory has answered
-  std::string master;    // whose password it was, where not the user's
-  std::string upstream;  // "host:port"
 
-  absl::Time began;
   // What was waited for, in the order of the waits.
   Waited directory;
   Waited connecting;
@@ -54,7 +50,13 @@ struct SessionRecord {
 
   // How it ended: "logout", "eof", "upstream_closed" …, and more for a reader.
   ShortText<24> end;
-  std::string detail;
+  RareText detail;
+
+  std::string user;      // canonical once the directory has answered
+  RareText master;       // whose password it was, where not the user's
+  std::string upstream;  // "host:port"
+
+  absl::Time began;
   uint64_t bytes_from_client = 0;  // after login
   uint64_t bytes_to_client = 0;
 };

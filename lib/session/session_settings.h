@@ -15,6 +15,8 @@
 #include "lib/net/tls_context.h"
 #include "lib/protocol/machine.h"
 #include "lib/session/login_identity.h"
+#include "lib/session/session_ids.h"
+#include "lib/splice/splice.h"
 
 namespace gatehouse {
 
@@ -83,6 +85,7 @@ using LearnedCapabilities =
 struct SessionSettings {
   const Protocol* protocol = nullptr;
   std::string host_name;
+  std::shared_ptr<SessionIds> ids = std::make_shared<SessionIds>();
 
   std::shared_ptr<const TlsServerContext> tls_context;  // null: no TLS
   PlaintextLogin plaintext_login = PlaintextLogin::kLoopback;
@@ -115,7 +118,7 @@ struct SessionSettings {
   // A refused password is answered this long after it came, times the number
   // of refusals in the session: the same for every reason.
   absl::Duration failure_delay = absl::Seconds(2);
-  absl::Duration idle_timeout = absl::Minutes(31);
+  SpliceOptions joined;  // of sessions that are joined
 
   std::shared_ptr<LearnedCapabilities> capabilities;  // null: none are learned
   // Where a session notes the store that let it in; null: nobody asks.

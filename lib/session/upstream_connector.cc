@@ -36,7 +36,12 @@ bool AddressAllowed(const UpstreamRules& rules, const SocketAddress& address) {
 // A connection that ends at a listener of this very process: same port, and
 // the listener's address, or for a wildcard listener any address of this host
 // (which the kernel then also chooses as the source).
-bool LeadsToOurselves(const UpstreamRules& rules, const Stream& stream) {
+bool LeadsToOurselves(const UpstreamRules& rules, const Stream& stream,
+                      uint16_t port) {
+  const bool may = std::any_of(
+      rules.own_listeners.begin(), rules.own_listeners.end(),
+      [port](const SocketAddress& own) { return own.port() == port; });
+  if (!may) return false;  // without asking the kernel
   const SocketAddress peer = stream.peer().Unmapped();
   SocketAddress self = stream.local().Unmapped();
   self.set_port(peer.port());
@@ -128,7 +133,7 @@ class UpstreamConnector : public Operation {
       return Finish(AtUpstream(std::move(*failure)));
     }
     auto& stream = std::get<std::unique_ptr<Stream>>(result);
-    if (LeadsToOurselves(settings_.rules, *stream)) {
+    if (LeadsToOurselves(settings_.rules, *stream, endpoint_.port)) {
       return Finish(NotAllowed(endpoint_, "that is this proxy itself"));
     }
     Finish(std::move(stream));

@@ -10,19 +10,19 @@ namespace {
 // in a mail protocol, and a client that has vanished sends no FIN of its own.
 constexpr absl::Duration kHalfClosedLimit = absl::Minutes(2);
 
-// EndWith(): how long the store must have been silent, and how long we wait
-// for that.
+// EndInPause(): how long the store must have been silent, and how often we look
+// whether it has: for two seconds.
 constexpr absl::Duration kPause = absl::Milliseconds(100);
-constexpr absl::Duration kLongestWaitForPause = absl::Seconds(2);
+constexpr uint8_t kMostPausesAwaited = 20;
 
 }  // namespace
 
 Splice::Splice(Network& network, std::unique_ptr<Stream> downstream,
                std::unique_ptr<Stream> upstream, const SpliceOptions& options,
-               DoneCallback done)
+               SpliceOwner& owner)
     : network_(network),
+      owner_(owner),
       options_(options),
-      done_(std::move(done)),
       downstream_(*this, std::move(downstream)),
       upstream_(*this, std::move(upstream)) {}
 
@@ -32,8 +32,6 @@ void Splice::Start(std::string_view to_downstream,
                    std::string_view to_upstream) {
   downstream_.stream_->set_handler(&downstream_);
   upstream_.stream_->set_handler(&upstream_);
-  downstream_.stream_->set_bulk_sink(upstream_.stream_.get());
-  upstream_.stream_->set_bulk_sink(downstream_.stream_.get());
   last_activity_ = network_.Now();
   WatchIdleness(options_.idle_limit);
   downstream_.stream_->ResumeReading();
@@ -45,6 +43,7 @@ void Splice::Start(std::string_view to_downstream,
 void Splice::Side::OnData(std::string_view bytes) {
   splice_.Forward(*this, bytes);
 }
+Stream* Splice::Side::BulkSink() { return splice_.Other(*this).stream_.get(); }
 void Splice::Side::OnBulkPassed(size_t bytes) { splice_.Passed(*this, bytes); }
 void Splice::Side::OnEof() { splice_.OnSideEof(*this); }
 void Splice::Side::OnDrained() {
@@ -110,27 +109,29 @@ void Splice::OnIdleTimer() {
   const absl::Duration silence = network_.Now() - last_activity_;
   if (silence < limit) return WatchIdleness(limit - silence);
   if (at_line_end_ && !upstream_.eof_) {
-    downstream_.stream_->Write(options_.last_words);
+    downstream_.stream_->Write(owner_.LastWords());
   }
   Finish(SpliceResult::End::kIdle, "");
 }
 
-void Splice::EndWith(std::string_view words) {
-  words_ = words;
-  end_deadline_ = network_.Now() + kLongestWaitForPause;
+void Splice::EndInPause() {
+  pauses_awaited_ = 0;
   AwaitPause();
 }
 
 void Splice::AwaitPause() {
+  ++pauses_awaited_;
   timer_ = network_.StartTimer(kPause, [this] { OnPauseTimer(); });
 }
 
 void Splice::OnPauseTimer() {
-  const absl::Time now = network_.Now();
-  const bool pause = at_line_end_ && now - last_activity_ >= kPause &&
+  const bool pause = at_line_end_ &&
+                     network_.Now() - last_activity_ >= kPause &&
                      downstream_.stream_->queued_bytes() == 0;
-  if (!pause && now < end_deadline_) return AwaitPause();
-  if (pause && !upstream_.eof_) downstream_.stream_->Write(words_);
+  if (!pause && pauses_awaited_ < kMostPausesAwaited) return AwaitPause();
+  if (pause && !upstream_.eof_) {
+    downstream_.stream_->Write(owner_.LastWords());
+  }
   Finish(SpliceResult::End::kEnded, "");
 }
 
@@ -143,8 +144,7 @@ void Splice::Finish(SpliceResult::End end, std::string_view detail) {
   result.detail = std::string(detail);
   result.bytes_from_downstream = downstream_.bytes_read_;
   result.bytes_from_upstream = upstream_.bytes_read_;
-  auto done = std::move(done_);
-  done(result);
+  owner_.OnSpliceEnd(result);
 }
 
 }  // namespace gatehouse

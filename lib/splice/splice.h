@@ -7,7 +7,6 @@
 #include <string>
 #include <string_view>
 
-#include "absl/functional/any_invocable.h"
 #include "absl/time/time.h"
 #include "lib/net/network.h"
 #include "lib/net/stream.h"
@@ -20,8 +19,6 @@ struct SpliceOptions {
   // What is queued for a side that doesn't read: beyond, the other side isn't
   // read either. A session holds at most this and one read more, each way.
   size_t high_watermark_bytes = 128 * 1024;
-  // What an idle client hears; must outlive the splice.
-  std::string_view last_words;
 };
 
 struct SpliceResult {
@@ -31,12 +28,24 @@ struct SpliceResult {
     kDownstreamFailed,
     kUpstreamFailed,
     kIdle,
-    kEnded,  // EndWith()
+    kEnded,  // EndInPause()
   };
   End end = End::kDownstreamClosed;
   std::string detail;  // of a failure
   uint64_t bytes_from_downstream = 0;
   uint64_t bytes_from_upstream = 0;
+};
+
+// Whose the splice is.
+class SpliceOwner {
+ public:
+  // The protocol's good-bye to a client whom we leave.
+  virtual std::string_view LastWords() const = 0;
+  // Once, after both streams are closed. May destroy the splice.
+  virtual void OnSpliceEnd(const SpliceResult& result) = 0;
+
+ protected:
+  ~SpliceOwner() = default;
 };
 
 // Joins two streams until both have ended. Bytes pass through the worker's read
@@ -48,23 +57,20 @@ struct SpliceResult {
 // Used on its network's thread. Destroying it cuts both connections.
 class Splice {
  public:
-  using DoneCallback = absl::AnyInvocable<void(const SpliceResult&)>;
-
-  // `done` is called once, after both streams are closed, and may destroy the
-  // splice.
+  // `options` and `owner` must outlive the splice.
   Splice(Network& network, std::unique_ptr<Stream> downstream,
          std::unique_ptr<Stream> upstream, const SpliceOptions& options,
-         DoneCallback done);
+         SpliceOwner& owner);
   ~Splice();
 
   // Begins, with what had been read behind the login on either side.
   void Start(std::string_view to_downstream, std::string_view to_upstream);
 
   // Ends the session in a pause of the store's output: waits, a few seconds at
-  // most, until the store has been silent at the end of a line, says `words`
-  // to the client, and closes both. Without such a pause the words are left
-  // out: they would stand in the middle of a message.
-  void EndWith(std::string_view words);
+  // most, until the store has been silent at the end of a line, says the last
+  // words to the client, and closes both. Without such a pause the words are
+  // left out: they would stand in the middle of a message.
+  void EndInPause();
 
  private:
   // One stream and the direction that begins at it.
@@ -73,6 +79,7 @@ class Splice {
     Side(Splice& splice, std::unique_ptr<Stream> stream)
         : splice_(splice), stream_(std::move(stream)) {}
     void OnData(std::string_view bytes) override;
+    Stream* BulkSink() override;
     void OnBulkPassed(size_t bytes) override;
     void OnEof() override;
     void OnDrained() override;
@@ -80,8 +87,8 @@ class Splice {
 
     Splice& splice_;
     std::unique_ptr<Stream> stream_;
-    uint64_t bytes_read_ = 0;
-    bool eof_ = false;
+    uint64_t bytes_read_ : 63 = 0;
+    bool eof_ : 1 = false;
   };
 
   Side& Other(const Side& side) {
@@ -97,17 +104,17 @@ class Splice {
   void OnPauseTimer();
   void Finish(SpliceResult::End end, std::string_view detail);
 
+  // Every idle session has one of these.
   Network& network_;
-  const SpliceOptions options_;
-  DoneCallback done_;
+  SpliceOwner& owner_;
+  const SpliceOptions& options_;
   Side downstream_;
   Side upstream_;
   absl::Time last_activity_;
   std::unique_ptr<Operation> timer_;
   bool downstream_first_ = false;  // to send its FIN
   bool at_line_end_ = true;        // of what the client was sent
-  std::string_view words_;         // of EndWith()
-  absl::Time end_deadline_ = absl::InfiniteFuture();
+  uint8_t pauses_awaited_ = 0;     // since EndInPause()
 };
 
 }  // namespace gatehouse

@@ -86,7 +86,7 @@ size_t ResidentBytes() {
   return resident * 4096;
 }
 
-class SpliceLoopTest : public LoopTest {
+class SpliceLoopTest : public LoopTest, public SpliceOwner {
  protected:
   void SetUp() override {
     Join(downstream_, client_);
@@ -104,11 +104,14 @@ class SpliceLoopTest : public LoopTest {
   void StartSplice() {
     splice_ = std::make_unique<Splice>(
         *network_, std::move(downstream_.stream), std::move(upstream_.stream),
-        SpliceOptions(), [this](const SpliceResult& result) {
-          result_ = result;
-          splice_.reset();
-        });
+        options_, *this);
     splice_->Start("", "");
+  }
+
+  std::string_view LastWords() const override { return ""; }
+  void OnSpliceEnd(const SpliceResult& result) override {
+    result_ = result;
+    splice_.reset();
   }
 
   void CarryBothWays(size_t bytes) {
@@ -149,6 +152,7 @@ class SpliceLoopTest : public LoopTest {
   std::unique_ptr<TlsClientContext> client_tls_ = NewClientTls();
   TestEnd client_, downstream_, upstream_, store_;
   std::optional<SpliceResult> result_;
+  const SpliceOptions options_;
   std::unique_ptr<Splice> splice_;
 };
 
