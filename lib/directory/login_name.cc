@@ -97,8 +97,26 @@ bool IsIdentifierCharacter(char32_t c) {
   return Normalise(UNINORM_NFKC, one) == Normalise(UNINORM_NFC, one);
 }
 
+std::string LowerAscii(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c += 'a' - 'A';
+  }
+  return lower;
+}
+
+// Nearly every name: what the other forms do leaves ASCII as it is.
+std::optional<std::string> NormaliseAsciiLocal(std::string_view local,
+                                               bool lower_case) {
+  for (char c : local) {
+    if (!IsIdentifierCharacter(c) || c == '@') return std::nullopt;
+  }
+  return lower_case ? LowerAscii(local) : std::string(local);
+}
+
 std::optional<std::string> NormaliseLocal(std::string_view local,
                                           bool lower_case) {
+  if (IsAscii(local)) return NormaliseAsciiLocal(local, lower_case);
   std::u32string text = MapWidth(DecodeUtf8(local));
   if (lower_case) text = LowerCase(text);
   text = Normalise(UNINORM_NFC, text);
@@ -129,14 +147,6 @@ bool IsHostName(std::string_view domain) {
     if (dot == std::string_view::npos) return true;
     domain.remove_prefix(dot + 1);
   }
-}
-
-std::string LowerAscii(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c += 'a' - 'A';
-  }
-  return lower;
 }
 
 std::optional<std::string> NormaliseDomain(std::string_view domain) {
@@ -181,7 +191,10 @@ bool CanBeName(std::string_view text, NameUse use) {
 }  // namespace
 
 std::string LoginName::Whole() const {
-  return domain.empty() ? local : local + "@" + domain;
+  if (domain.empty()) return local;
+  std::string whole;
+  whole.reserve(local.size() + 1 + domain.size());
+  return whole.append(local).append(1, '@').append(domain);
 }
 
 LookupKey LookupKeyOf(std::string_view value) {
