@@ -122,6 +122,16 @@ class ServerTest(ProxyTestCase):
 
     # --- Starting ---
 
+    def test_shares_its_port_with_another_process_where_both_are_to(self):
+        first = self.start(sharePorts=True)
+        second = self.start(sharePorts=True,
+                            listeners=[{"address": HOST, "port": first.port}])
+        for _ in range(200):
+            self.joined(first).close()
+            if first.records("session") and second.records("session"):
+                return
+        self.fail("one of them has all connections")
+
     def test_refuses_a_port_that_another_server_has(self):
         first = self.start()
         second = self.start_any(listeners=[{"address": HOST, "port": first.port}])

@@ -53,6 +53,7 @@ class ConfigReader {
     ReadTimes(root);
     ReadMechanisms(root);
     ReadAdmin(root);
+    config_.share_ports = root.Bool("sharePorts", false);
     JsonReader log = root.Object("log");
     config_.log_info =
         log.Choice("level", true, {{"info", true}, {"warning", false}});

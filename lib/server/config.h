@@ -54,6 +54,7 @@ struct Config {
   std::string service;
   std::string host_name;
   int workers = 0;  // 0: one per core
+  bool share_ports = false;  // with other processes of the same user
   std::vector<ListenerConfig> listeners;
   TlsServerContext::Options tls;
   PlaintextLogin allow_plaintext_login = PlaintextLogin::kLoopback;

@@ -49,9 +49,9 @@ sigset_t ServerSignals() {
 
 // Workers share a port by SO_REUSEPORT, and so would a second server started
 // by mistake: the kernel would give it half of the connections. So the port is
-// first asked for without sharing.
-absl::Status CheckFree(const SocketAddress& address) {
-  if (address.port() == 0) return absl::OkStatus();
+// first asked for without sharing, unless that is what is wanted.
+absl::Status CheckFree(const SocketAddress& address, const Config& config) {
+  if (address.port() == 0 || config.share_ports) return absl::OkStatus();
   const int fd =
       socket(address.raw()->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return absl::ErrnoToStatus(errno, "socket");
@@ -102,7 +102,7 @@ class Server {
     const Config& config = runtime_->config;
     std::vector<SocketAddress> addresses;
     for (const ListenerConfig& listener : config.listeners) {
-      const absl::Status free = CheckFree(listener.address);
+      const absl::Status free = CheckFree(listener.address, config);
       if (!free.ok()) return Refuse(free);
       addresses.push_back(listener.address);
     }
@@ -194,7 +194,8 @@ class Server {
             return other.address == listener.address;
           });
       if (present) continue;
-      const absl::Status free = CheckFree(listener.address);
+      const absl::Status free =
+          CheckFree(listener.address, loaded.runtime->config);
       if (free.ok()) continue;
       loaded.faults.push_back(config_file_ +
                               ": /listeners: " + std::string(free.message()));
