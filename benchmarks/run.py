@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
 # pylint: disable=wrong-import-position
 from benchmarks.harness import directory
+from benchmarks.harness import ldap_limit
 from benchmarks.harness import load
 from benchmarks.harness import report
 from benchmarks.harness import scenarios
@@ -26,9 +27,15 @@ from benchmarks.harness.proxies import perdition
 
 _PROXIES = [gatehouse.Gatehouse, haproxy.Haproxy, haproxy.HaproxySplice,
             nginx.Nginx, nginx.Nginx64k, dovecot.Dovecot, perdition.Perdition]
-_TARGETS = ["//shells:all", "//benchmarks/load:all"]
+_LDAP_BENCHMARK = "ldap_login_benchmark"
+_TARGETS = ["//shells:imapproxy", "//shells:pop3proxy", "//shells:smtprouter",
+            "//benchmarks/load:all", f"//benchmarks/directory:{_LDAP_BENCHMARK}"]
+# Beside the rows: logins by LDAP, and what slapd itself can do.
+_LDAP_LIMIT = "ldapLimit"
 _QUICK_SHARE = 0.02
 _USERS = 1000
+# Each has descriptors for about 19,000 sessions.
+_FLEET_STORES = 3
 
 
 def parse_arguments():
@@ -37,7 +44,8 @@ def parse_arguments():
     parser.add_argument("--quick", action="store_true",
                         help="one small round: does everything still work?")
     parser.add_argument("--proxies", help="names, comma-separated")
-    parser.add_argument("--rows", help="keys, comma-separated")
+    parser.add_argument("--rows", help="keys, comma-separated; ldapLimit is "
+                        "the table of slapd's own limit")
     parser.add_argument("--binaries", help="a folder of release executables "
                         "(default: they are built)")
     parser.add_argument("--results", help="folder for the results")
@@ -56,7 +64,7 @@ def build():
     subprocess.run(["bazel", "build", "--config=release"] + _TARGETS,
                    cwd=workspace(), check=True)
     folder = tempfile.mkdtemp(prefix="gatehouse-bench-bin-")
-    for package in ("shells", "benchmarks/load"):
+    for package in ("shells", "benchmarks/load", "benchmarks/directory"):
         source = f"{workspace()}/bazel-bin/{package}"
         for name in os.listdir(source):
             path = f"{source}/{name}"
@@ -65,16 +73,28 @@ def build():
     return folder
 
 
-def chosen(all_of, name_of, names):
-    if not names:
+def chosen(all_of, name_of, wanted):
+    if wanted is None:
         return all_of
-    wanted = names.split(",")
     known = {name_of(item): item for item in all_of}
     unknown = set(wanted) - known.keys()
     if unknown:
         sys.exit(f"no such: {', '.join(sorted(unknown))}; "
                  f"there are: {', '.join(known)}")
     return [known[name] for name in wanted]
+
+
+def wants_ldap_limit(arguments):
+    return (directory.Slapd.is_installed()
+            and (not arguments.rows
+                 or _LDAP_LIMIT in arguments.rows.split(",")))
+
+
+def without_ldap_limit(names):
+    """The rows that a proxy plays; None: all."""
+    if not names:
+        return None
+    return [name for name in names.split(",") if name != _LDAP_LIMIT]
 
 
 class Measurement:
@@ -132,14 +152,19 @@ class Measurement:
 
 def measure(arguments, folder, binaries):
     workers = os.cpu_count()
-    store = site_lib.Store(f"{binaries}/fake_store", workers)
+    stores = [site_lib.Store(f"{binaries}/fake_store", workers)]
     gatehouse.Gatehouse.binaries = binaries
-    site = site_lib.Site(folder, store.ports, _USERS, workers)
-    classes = chosen(_PROXIES, lambda cls: cls.name, arguments.proxies)
+    site = site_lib.Site(folder, stores, _USERS, workers)
+    classes = chosen(_PROXIES, lambda cls: cls.name,
+                     arguments.proxies and arguments.proxies.split(","))
     proxies = [cls(site) for cls in classes if cls.is_installed()]
-    rows = chosen(scenarios.ROWS, lambda row: row.key, arguments.rows)
+    rows = chosen(scenarios.ROWS, lambda row: row.key,
+                  without_ldap_limit(arguments.rows))
     if arguments.quick:
         rows = [row.scaled(_QUICK_SHARE) for row in rows]
+    if any(row.service == "imapFleet" for row in rows):
+        stores += [site_lib.Store(f"{binaries}/fake_store", workers)
+                   for _ in range(_FLEET_STORES - 1)]
     if any(row.service == "imapLdap" for row in rows):
         if directory.Slapd.is_installed():
             site.directory = directory.Slapd(
@@ -153,7 +178,7 @@ def measure(arguments, folder, binaries):
                               1 if arguments.quick else arguments.rounds)
     try:
         measurement.run()
-        if store.counts()["damaged"]:
+        if any(store.counts()["damaged"] for store in stores):
             measurement.faults.append("bytes or messages came to the store "
                                       "changed")
     finally:
@@ -162,7 +187,8 @@ def measure(arguments, folder, binaries):
                 proxy.stop()
         if site.directory:
             site.directory.stop()
-        store.stop()
+        for store in stores:
+            store.stop()
     return measurement
 
 
@@ -172,13 +198,22 @@ def main():
     folder = tempfile.mkdtemp(prefix="gatehouse-bench-")
     os.chmod(folder, 0o755)  # the peers' own users read their files here
     measurement = measure(arguments, folder, binaries)
+    rounds = 1 if arguments.quick else arguments.rounds
+    limit = ""
+    if wants_ldap_limit(arguments):
+        try:
+            limit = ldap_limit.table(ldap_limit.measure(
+                f"{binaries}/{_LDAP_BENCHMARK}", rounds, arguments.quick))
+        except ldap_limit.Fault as fault:
+            measurement.faults.append(f"{_LDAP_LIMIT}: {fault}")
     names = [proxy.name for proxy in measurement.proxies]
     results = arguments.results or (
         f"{workspace()}/benchmarks/results/"
         f"{datetime.datetime.now():%Y-%m-%d_%H%M}")
-    report.write(results, measurement.rows, names, measurement.figures,
-                 1 if arguments.quick else arguments.rounds)
+    report.write(results, measurement.rows, names, measurement.figures, rounds,
+                 limit)
     print(report.table(measurement.rows, names, measurement.figures))
+    print(limit)
     print(f"results: {results}")
     for fault in measurement.faults:
         print(f"FAULT: {fault}", file=sys.stderr)

@@ -9,10 +9,24 @@ import time
 _SETTLE_SECONDS = 0.3
 # Before memory is measured, so that what a proxy makes once isn't counted.
 _WARM_UP_SESSIONS = 100
+# One generator, and one source address, is good for so many at once.
+_SESSIONS_PER_GENERATOR = 14_000
+# Of so few, chance makes shares that differ.
+_LEAST_SPREAD = 5000
+_MOST_UNEVEN = 1.25
 
 
 class Mismatch(Exception):
-    """Something wasn't answered as it should be, or bytes were changed."""
+    """Something wasn't answered as it should be, or bytes were changed, or
+    sessions weren't spread."""
+
+
+def _parts(row):
+    """The same sessions, so many for each generator."""
+    count = -(-row.sessions // _SESSIONS_PER_GENERATOR)
+    for number in range(count):
+        sessions = (row.sessions + number) // count
+        yield dataclasses.replace(row, sessions=sessions)
 
 
 @dataclasses.dataclass
@@ -53,6 +67,7 @@ class Generator:
         with self._held(row, port):
             time.sleep(_SETTLE_SECONDS)
             held_kib = proxy.group.pss_kib()
+            self._check_spread(row, proxy)
         return (held_kib - before) / row.sessions
 
     def _memory_kept(self, row, proxy, port):
@@ -79,14 +94,29 @@ class Generator:
     @contextlib.contextmanager
     def _held(self, row, port):
         """Sessions that are logged in, idle meanwhile, pinged at the end."""
+        with contextlib.ExitStack() as stack:
+            for number, part in enumerate(_parts(row)):
+                stack.enter_context(self._held_part(part, port, number))
+            yield
+
+    @contextlib.contextmanager
+    def _held_part(self, row, port, number):
+        argv = self._argv(row, port) + [f"--source=127.0.0.{number + 1}"]
         with subprocess.Popen(
-                self._argv(row, port), stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                text=True) as generator:
+                argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, text=True) as generator:
             generator.stdout.readline()  # all are logged in
             yield
             rest, errors = generator.communicate("\n")
         self._check(row, generator.returncode, rest, errors)
+
+    def _check_spread(self, row, proxy):
+        if not proxy.spreads_evenly or row.sessions < _LEAST_SPREAD:
+            return
+        sizes = proxy.group.watched_sockets()
+        busy = [size for size in sizes if size > max(sizes) / 10]
+        if max(busy) > _MOST_UNEVEN * min(busy):
+            raise Mismatch(f"workers have unequal shares: {busy}")
 
     def _play(self, row, port):
         done = subprocess.run(self._argv(row, port), capture_output=True,

@@ -102,6 +102,17 @@ def _pss_kib(pid):
     return 0
 
 
+def _epoll_sizes(pid):
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            if os.readlink(f"/proc/{pid}/fd/{fd}") != "anon_inode:[eventpoll]":
+                continue
+            with open(f"/proc/{pid}/fdinfo/{fd}") as info:
+                yield sum(line.startswith("tfd:") for line in info)
+        except OSError:
+            continue  # has just been closed
+
+
 class ProcessGroup:
     """Processes that are started, measured and ended together."""
 
@@ -129,6 +140,11 @@ class ProcessGroup:
 
     def pss_kib(self):
         return sum(_pss_kib(pid) for pid in self._account.pids())
+
+    def watched_sockets(self):
+        """How many each of the epoll sets has, of all processes."""
+        return [size for pid in self._account.pids()
+                for size in _epoll_sizes(pid)]
 
     def stop(self):
         for child in self._children:

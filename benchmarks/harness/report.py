@@ -111,7 +111,8 @@ def plot(rows, names, figures):
             + "\n".join(parts) + "</svg>\n")
 
 
-def write(folder, rows, names, figures, rounds):
+def write(folder, rows, names, figures, rounds, more):
+    """`more` is a further table, in Markdown."""
     os.makedirs(folder, exist_ok=True)
     where = {"machine": machine(), "versions": versions(), "rounds": rounds}
     with open(f"{folder}/results.json", "w") as file:
@@ -119,6 +120,7 @@ def write(folder, rows, names, figures, rounds):
                   file, indent=2)
     with open(f"{folder}/table.md", "w") as file:
         file.write(f"{where['machine']}; {where['versions']}; "
-                   f"medians of {rounds}\n\n" + table(rows, names, figures))
+                   f"medians of {rounds}\n\n" + table(rows, names, figures)
+                   + "\n" + more)
     with open(f"{folder}/plot.svg", "w") as file:
         file.write(plot(rows, names, figures))

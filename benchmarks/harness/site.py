@@ -37,6 +37,14 @@ def listens(port):
         return False
 
 
+def listening_sockets(port):
+    """How many there are at this IPv4 port, of all processes."""
+    with open("/proc/net/tcp") as table:
+        rows = [line.split() for line in table.readlines()[1:]]
+    return sum(row[3] == "0A" and int(row[1].partition(":")[2], 16) == port
+               for row in rows)
+
+
 def make_certificate(folder):
     """An ECDSA P-256 certificate for 127.0.0.1 that is its own CA."""
     certificate, key = folder + "/tls.pem", folder + "/tls.key"
@@ -56,7 +64,7 @@ def make_certificate(folder):
 @dataclasses.dataclass
 class Site:
     folder: str
-    store_ports: dict
+    stores: list  # the first is everybody's, the others a fleet's
     users: int
     workers: int
     # directory.Slapd, where a row needs one.
@@ -66,6 +74,10 @@ class Site:
 
     def __post_init__(self):
         self.certificate, self.key = make_certificate(self.folder)
+
+    @property
+    def store_ports(self):
+        return self.stores[0].ports
 
     def user_names(self):
         return [f"user{n}@example.com" for n in range(1, self.users + 1)]

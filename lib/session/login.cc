@@ -414,8 +414,8 @@ void Login::End(std::string_view how, std::string_view detail) {
   if (record_.detail.empty()) {
     record_.detail = detail;
   } else if (!detail.empty()) {
-    record_.detail = absl::StrCat(ToAbsl(record_.detail), " (",
-                                  ToAbsl(detail), ")");
+    record_.detail =
+        absl::StrCat(ToAbsl(record_.detail), " (", ToAbsl(detail), ")");
   }
   if (downstream_ != nullptr) Stream::CloseAfterFlush(std::move(downstream_));
   auto done = std::move(done_);

@@ -12,8 +12,9 @@ class Proxy:
     """One program under one configuration.
 
     `services` names what it can do: "imap", "imapLdap" (users and hosts from
-    the site's directory instead of a file), "imaps", "pop3", "smtp",
-    "submission"; each gets a port of its own.
+    the site's directory instead of a file), "imapFleet" (several processes on
+    one port, several stores), "imaps", "pop3", "smtp", "submission"; each gets
+    a port of its own.
     """
 
     name = ""
@@ -23,6 +24,8 @@ class Proxy:
     session_limit = 10**9
     # Whether a ticket of one worker is good at the others.
     resumes_tls = True
+    # Whether each worker must have its share of the sessions.
+    spreads_evenly = False
 
     def __init__(self, site):
         self.site = site
@@ -57,11 +60,14 @@ class Proxy:
             self.name, f"{self.folder}/output.log")
         for argv in self.commands(service):
             self.group.start(argv, self.folder)
-        self._await(self.ports[service])
+        self._await(service)
 
-    def _await(self, port):
+    def is_ready(self, service):
+        return site_lib.listens(self.ports[service])
+
+    def _await(self, service):
         deadline = time.monotonic() + _START_SECONDS
-        while not site_lib.listens(port):
+        while not self.is_ready(service):
             if self.group.has_ended() or time.monotonic() > deadline:
                 raise RuntimeError(
                     f"{self.name} doesn't start: see {self.folder}")
