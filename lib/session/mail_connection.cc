@@ -16,9 +16,7 @@ MailConnection::MailConnection(UpstreamSession opened, bool lmtp, User& user)
   stream_->ResumeReading();
 }
 
-MailConnection::~MailConnection() {
-  if (gone_ != nullptr) *gone_ = true;
-}
+MailConnection::~MailConnection() = default;
 
 void MailConnection::Flush() {
   const std::string output = sender_.TakeOutput();
@@ -50,18 +48,15 @@ void MailConnection::OnFailure(const Failure& failure) {
 }
 
 void MailConnection::Pump() {
-  bool gone = false;
-  gone_ = &gone;
-  while (!gone) {
+  const std::weak_ptr<bool> alive = alive_;
+  while (!alive.expired()) {
     const SmtpSender::Event event = sender_.Next();
     Flush();
     if (const auto* answered = std::get_if<SmtpSender::Answered>(&event)) {
       user_->OnAnswer(*answered);
     } else if (const auto* failed = std::get_if<SmtpSender::Failed>(&event)) {
-      gone_ = nullptr;
       return user_->OnLost(failed->failure);
     } else {
-      gone_ = nullptr;
       return;
     }
   }

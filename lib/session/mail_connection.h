@@ -60,7 +60,8 @@ class MailConnection : private StreamHandler {
   User* user_;
   uint64_t written_bytes_ = 0;
   int messages_ = 0;
-  bool* gone_ = nullptr;  // tells Pump() that a call has destroyed this
+  // Whether a call has destroyed this is seen by Pump() through it.
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace gatehouse
