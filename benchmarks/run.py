@@ -4,11 +4,13 @@
 import argparse
 import collections
 import datetime
+import math
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
@@ -41,6 +43,9 @@ _FLEET_STORES = 3
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--minutes", type=float, help="about so long: rows that "
+                        "take more than their share get fewer rounds, at "
+                        "least one")
     parser.add_argument("--quick", action="store_true",
                         help="one small round: does everything still work?")
     parser.add_argument("--proxies", help="names, comma-separated")
@@ -98,7 +103,7 @@ def without_ldap_limit(names):
 
 
 class Measurement:
-    def __init__(self, rows, proxies, generator, rounds):
+    def __init__(self, rows, proxies, generator, rounds, minutes):
         self.rows = rows
         self.proxies = proxies
         self.figures = collections.defaultdict(
@@ -106,6 +111,8 @@ class Measurement:
         self.faults = []
         self._generator = generator
         self._rounds = rounds
+        self._row_seconds = (minutes * 60 / max(1, len(rows)) if minutes
+                             else math.inf)
 
     def run(self):
         for row in self.rows:
@@ -117,7 +124,11 @@ class Measurement:
         # round would make the next one look small.
         if not row.measures_memory:
             proxies = [proxy for proxy in proxies if self._start(row, proxy)]
+        begin = time.monotonic()
         for number in range(self._rounds):
+            spent = time.monotonic() - begin
+            if number and spent + spent / number > self._row_seconds:
+                break
             for proxy in proxies:
                 self._measure(row, proxy, number)
         if not row.measures_memory:
@@ -175,7 +186,8 @@ def measure(arguments, folder, binaries):
     generator = load.Generator(f"{binaries}/load_generator", site.certificate,
                                _USERS)
     measurement = Measurement(rows, proxies, generator,
-                              1 if arguments.quick else arguments.rounds)
+                              1 if arguments.quick else arguments.rounds,
+                              arguments.minutes)
     try:
         measurement.run()
         if any(store.counts()["damaged"] for store in stores):

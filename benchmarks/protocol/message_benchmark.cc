@@ -17,6 +17,7 @@ SmtpReceiverOptions Options() {
   SmtpReceiverOptions options;
   options.downstream.host_name = "mail.example.com";
   options.transactions = 1'000'000'000;
+  options.downstream.limits.commands = 1'000'000'000;
   options.message_bytes = 0;
   return options;
 }
