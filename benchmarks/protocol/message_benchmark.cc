@@ -43,7 +43,7 @@ bool AnswerAll(SmtpReceiver& receiver, size_t& octets) {
 // MAIL, RCPT and RSET, as a client pipelines them.
 void BM_Commands(benchmark::State& state) {
   constexpr std::string_view kCommands =
-      "MAIL FROM:<sender@example.org> SIZE=10240 BODY=8BITMIME\r\n"
+      "MAIL FROM:<sender@example.org> SIZE=10240\r\n"
       "RCPT TO:<user@example.com>\r\n"
       "RSET\r\n";
   SmtpReceiver receiver(Options());
