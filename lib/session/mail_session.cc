@@ -155,8 +155,8 @@ void MailSession::Pump() {
     if (std::holds_alternative<NeedData>(event)) {
       if (ending_ && !in_body_) return Shutdown(*ending_);
       // Whoever drips a line is as good as silent.
-      const bool in_line = awaited && receiver_->reads_line() &&
-                           record_.bytes_to_client == said;
+      const bool in_line =
+          awaited && receiver_->reads_line() && record_.bytes_to_client == said;
       if (in_line) {
         awaits_client_ = true;
       } else {

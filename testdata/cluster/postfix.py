@@ -82,9 +82,10 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 class Postfix(Server):
-    """`routes`: address → (host, LMTP port); `mailboxes`: addresses that live here."""
+    """`routes`: address → (host, LMTP port); `mailboxes`: addresses that live here; `extra`: more
+    of main.cf, which outweighs what stands here."""
 
-    def __init__(self, cluster, name="postfix", routes=None, mailboxes=(), host=HOST):
+    def __init__(self, cluster, name="postfix", routes=None, mailboxes=(), host=HOST, extra=""):
         self.folder = folder = cluster.folder / name
         self.port = free_port()
         folder.mkdir()
@@ -97,7 +98,7 @@ class Postfix(Server):
         (folder / "mailboxes").write_text("".join(f"{address} {address}/\n" for address in mailboxes))
         (folder / "main.cf").write_text(MAIN.format(
             folder=folder, name=name, host=host, uid=nobody.pw_uid, gid=nobody.pw_gid,
-            domains=" ".join(sorted({address.partition("@")[2] for address in mailboxes}))))
+            domains=" ".join(sorted({address.partition("@")[2] for address in mailboxes}))) + extra)
         (folder / "master.cf").write_text(MASTER.format(host=host, port=self.port))
         super().__init__(name, ["postfix", "-c", folder, "start-fg"], folder / "postfix.out",
                          [self.port], host)
