@@ -1,6 +1,5 @@
 // Both machines joined in memory: our upstream side logs in to our downstream
 // side, which plays the store.
-#include <memory>
 #include <optional>
 #include <random>
 #include <string>
@@ -11,7 +10,7 @@
 
 #include "gtest/gtest.h"
 #include "lib/protocol/imap/imap_protocol.h"
-#include "lib/testing/chop.h"
+#include "lib/testing/joined_machines.h"
 
 namespace gatehouse {
 namespace {
@@ -29,61 +28,19 @@ DownstreamOptions Store() {
   return options;
 }
 
-class Joined {
- public:
-  // `withheld`: capabilities that the store doesn't tell.
-  explicit Joined(UpstreamOptions options,
-                  std::vector<std::string> withheld = {}, size_t piece = 1)
-      : upstream(ImapProtocol().NewUpstream(std::move(options))),
-        store(ImapProtocol().NewDownstream(Store())),
-        withheld_(std::move(withheld)),
-        piece_(piece) {}
-
-  // What the store was asked; nothing where the upstream machine gave up.
-  std::optional<LoginAttempt> Run() {
-    for (;;) {
-      const UpstreamEvent event = HearStore();
-      const std::string said = upstream->TakeOutput();
-      if (!std::holds_alternative<NeedData>(event) || said.empty()) return {};
-      commands += said;
-      for (const std::string_view part : ChopEvery(said, piece_)) {
-        store->Feed(part);
-        DownstreamEvent asked = store->Next();
-        if (auto* attempt = std::get_if<LoginAttempt>(&asked)) {
-          return std::move(*attempt);
-        }
-      }
+// `withheld`: capabilities that the store doesn't tell.
+JoinedMachines Joined(UpstreamOptions options,
+                      std::vector<std::string> withheld = {}) {
+  JoinedMachines joined(ImapProtocol(), std::move(options), Store());
+  joined.edited = [withheld = std::move(withheld)](std::string said) {
+    for (const std::string& capability : withheld) {
+      const size_t at = said.find(" " + capability);
+      if (at != said.npos) said.erase(at, capability.size() + 1);
     }
-  }
-
-  // Hands on what the store has said.
-  UpstreamEvent HearStore() {
-    UpstreamEvent event;
-    for (const std::string_view part : ChopEvery(StoreSays(), piece_)) {
-      upstream->Feed(part);
-      event = upstream->Next();
-    }
-    return event;
-  }
-
-  std::unique_ptr<UpstreamMachine> upstream;
-  std::unique_ptr<DownstreamMachine> store;
-  std::string commands;  // all that the store was sent
-
- private:
-  std::string_view StoreSays() {
-    said_ = store->TakeOutput();
-    for (const std::string& capability : withheld_) {
-      const size_t at = said_.find(" " + capability);
-      if (at != said_.npos) said_.erase(at, capability.size() + 1);
-    }
-    return said_;
-  }
-
-  std::vector<std::string> withheld_;
-  size_t piece_;
-  std::string said_;
-};
+    return said;
+  };
+  return joined;
+}
 
 std::string RandomPassword(std::mt19937& random) {
   std::string password;
@@ -109,8 +66,9 @@ TEST(ImapJoinedTest, AnyPasswordArrivesOctetForOctet) {
   for (int i = 0; i < 10000; ++i) {
     const auto& store = kStores[i % std::size(kStores)];
     const std::string password = RandomPassword(random);
-    Joined joined(Login("bob@example.com", password), store.withheld,
-                  1 + i % 64);
+    JoinedMachines joined =
+        Joined(Login("bob@example.com", password), store.withheld);
+    joined.piece = 1 + i % 64;
     const auto attempt = joined.Run();
     ASSERT_TRUE(attempt.has_value()) << i;
     EXPECT_EQ(attempt->mechanism, store.mechanism);
@@ -124,7 +82,8 @@ TEST(ImapJoinedTest, OddNamesAndPasswordsArriveAsTheyAre) {
        {"{5}", "x {5}", "{5+}", "\"", "\\", "\\\"", "NIL", "a b", " ", "*",
         "bob)(uid=*", "j\xc3\xb6rg", "(", "%n%s"}) {
     for (const bool plain : {true, false}) {
-      Joined joined(Login(text, text), {plain ? "-" : "AUTH=PLAIN"});
+      JoinedMachines joined =
+          Joined(Login(text, text), {plain ? "-" : "AUTH=PLAIN"});
       const auto attempt = joined.Run();
       ASSERT_TRUE(attempt.has_value()) << text;
       EXPECT_EQ(attempt->user, text);
@@ -144,7 +103,7 @@ TEST(ImapJoinedTest, TheMasterUserAsksForTheAccount) {
 }
 
 TEST(ImapJoinedTest, LeftoversOfBothSidesCrossUntouched) {
-  Joined joined(Login("bob", "secret"));
+  JoinedMachines joined = Joined(Login("bob", "secret"));
   ASSERT_TRUE(joined.Run().has_value());
   joined.store->Feed("x NOOP\r\n");
   UpstreamReady ready;
@@ -170,7 +129,7 @@ TEST(ImapJoinedTest, EachRefusalMeansTheSameOnTheOtherSide) {
       {Kind::kLimit, Kind::kLimit},
   };
   for (const auto& [said, heard] : kKinds) {
-    Joined joined(Login("bob", "secret"));
+    JoinedMachines joined = Joined(Login("bob", "secret"));
     ASSERT_TRUE(joined.Run().has_value());
     LoginRefusal refusal;
     refusal.kind = said;

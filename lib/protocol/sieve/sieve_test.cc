@@ -1,13 +1,13 @@
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "lib/protocol/sieve/sieve_protocol.h"
-#include "lib/testing/chop.h"
+#include "lib/testing/joined_machines.h"
 #include "lib/testing/played_store.h"
 #include "lib/testing/transcript.h"
 
@@ -73,39 +73,8 @@ TEST(SieveDownstreamTest, RefusalOfTheConnectionStandsInTheGreetingsPlace) {
 
 // --- Both machines joined: ours upstream, ours as the store ------------------
 
-struct Joined {
-  std::unique_ptr<UpstreamMachine> upstream;
-  std::unique_ptr<DownstreamMachine> store;
-  size_t piece = 1;
-
-  // What the store was asked; nothing where the upstream machine gave up.
-  std::optional<LoginAttempt> Run() {
-    for (;;) {
-      FeedUpstream(store->TakeOutput());
-      const UpstreamEvent event = upstream->Next();
-      if (!std::holds_alternative<NeedData>(event)) return std::nullopt;
-      const std::string said = upstream->TakeOutput();
-      if (said.empty()) return std::nullopt;
-      for (const std::string_view part : ChopEvery(said, piece)) {
-        store->Feed(part);
-        DownstreamEvent asked = store->Next();
-        if (auto* attempt = std::get_if<LoginAttempt>(&asked)) {
-          return std::move(*attempt);
-        }
-      }
-    }
-  }
-
-  void FeedUpstream(std::string_view bytes) {
-    for (const std::string_view part : ChopEvery(bytes, piece)) {
-      upstream->Feed(part);
-    }
-  }
-};
-
-Joined Join(UpstreamOptions options) {
-  return {SieveProtocol().NewUpstream(std::move(options)),
-          SieveProtocol().NewDownstream(Tls())};
+JoinedMachines Join(UpstreamOptions options) {
+  return JoinedMachines(SieveProtocol(), std::move(options), Tls());
 }
 
 std::string RandomPassword(std::mt19937& random) {
@@ -122,7 +91,7 @@ TEST(SieveJoinedTest, AnyPasswordArrivesOctetForOctet) {
   std::mt19937 random(1);
   for (int i = 0; i < 2000; ++i) {
     const std::string password = RandomPassword(random);
-    Joined joined = Join(Login("bob", password));
+    JoinedMachines joined = Join(Login("bob", password));
     joined.piece = 1 + i % 64;
     const auto attempt = joined.Run();
     ASSERT_TRUE(attempt.has_value()) << i;
@@ -132,7 +101,7 @@ TEST(SieveJoinedTest, AnyPasswordArrivesOctetForOctet) {
 }
 
 TEST(SieveJoinedTest, LeftoversOfBothSidesCrossUntouched) {
-  Joined joined = Join(Login("bob", "secret"));
+  JoinedMachines joined = Join(Login("bob", "secret"));
   ASSERT_TRUE(joined.Run().has_value());
   joined.store->Feed("LISTSCRIPTS\r\n");
   joined.store->LoginAccepted({});
@@ -153,13 +122,12 @@ TEST(SieveJoinedTest, EachRefusalMeansTheSameOnTheOtherSide) {
       {Kind::kLimit, Kind::kUnavailable},
   };
   for (const auto& [said, heard] : kinds) {
-    Joined joined = Join(Login("bob", "secret"));
+    JoinedMachines joined = Join(Login("bob", "secret"));
     ASSERT_TRUE(joined.Run().has_value());
     LoginRefusal refusal;
     refusal.kind = said;
     joined.store->LoginRefused(refusal);
-    joined.FeedUpstream(joined.store->TakeOutput());
-    const UpstreamEvent event = joined.upstream->Next();
+    const UpstreamEvent event = joined.HearStore();
     const auto* failed = std::get_if<UpstreamFailed>(&event);
     ASSERT_NE(failed, nullptr);
     EXPECT_EQ(failed->refusal.kind, heard) << static_cast<int>(said);
