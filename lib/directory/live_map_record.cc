@@ -6,6 +6,14 @@
 namespace gatehouse {
 namespace {
 
+// Of most attributes an entry has no value, one or two.
+constexpr size_t kManyValues = 3;
+constexpr size_t kCountsInOctet = 4;
+
+size_t CountsBytes(const LiveMapAttributes& attributes) {
+  return (attributes.size() + kCountsInOctet - 1) / kCountsInOctet;
+}
+
 class Writer {
  public:
   explicit Writer(LiveMapArena& arena) : arena_(arena) {}
@@ -22,8 +30,20 @@ class Writer {
     Value(dn, std::min(dn.find(','), dn.size()));
   }
 
+  void Counts(const LdapEntry& entry, const LiveMapAttributes& attributes) {
+    text_.assign(CountsBytes(attributes), '\0');
+    for (size_t i = 0; i < attributes.size(); ++i) {
+      const size_t count =
+          std::min(entry.Values(attributes[i].name).size(), kManyValues);
+      text_[i / kCountsInOctet] |=
+          static_cast<char>(count << (2 * (i % kCountsInOctet)));
+    }
+  }
+
   void Values(const std::vector<std::string>& values, bool is_word) {
-    AppendNumber(text_, static_cast<uint32_t>(values.size()));
+    if (values.size() >= kManyValues) {
+      AppendNumber(text_, static_cast<uint32_t>(values.size()));
+    }
     for (const std::string& value : values) {
       Value(value, is_word ? 0 : std::min(value.rfind('@'), value.size()));
     }
@@ -74,8 +94,15 @@ class Reader {
     return dn += Value();
   }
 
-  std::vector<std::string> Values() {
-    std::vector<std::string> values(TakeNumber(rest_));
+  std::string_view Octets(size_t count) {
+    const std::string_view octets = rest_.substr(0, count);
+    rest_.remove_prefix(count);
+    return octets;
+  }
+
+  std::vector<std::string> Values(size_t count) {
+    if (count == kManyValues) count = TakeNumber(rest_);
+    std::vector<std::string> values(count);
     for (std::string& value : values) value = Value();
     return values;
   }
@@ -130,6 +157,7 @@ std::optional<std::string> EncodeRecord(const LdapEntry& entry,
                                         LiveMapArena& arena) {
   size_t known = 0;
   Writer writer(arena);
+  writer.Counts(entry, attributes);
   writer.Dn(entry.dn);
   for (const LiveMapAttribute& attribute : attributes) {
     const auto& values = entry.Values(attribute.name);
@@ -145,10 +173,13 @@ LdapEntry DecodeRecord(std::string_view record,
                        const LiveMapArena& arena) {
   LdapEntry entry;
   Reader reader(record, arena);
+  const std::string_view counts = reader.Octets(CountsBytes(attributes));
   entry.dn = reader.Dn();
-  for (const LiveMapAttribute& attribute : attributes) {
-    auto values = reader.Values();
-    if (!values.empty()) entry.attributes[attribute.name] = std::move(values);
+  for (size_t i = 0; i < attributes.size(); ++i) {
+    const auto octet = static_cast<unsigned char>(counts[i / kCountsInOctet]);
+    const size_t count = octet >> (2 * (i % kCountsInOctet)) & kManyValues;
+    if (count == 0) continue;
+    entry.attributes[attributes[i].name] = reader.Values(count);
   }
   return entry;
 }

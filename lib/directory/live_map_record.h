@@ -28,9 +28,11 @@ using LiveMapAttributes = std::vector<LiveMapAttribute>;
 // entries share (domains, hosts, the end of the DN) becomes a word of the
 // arena. Nothing where it has an attribute that isn't among `attributes`.
 //
-//   record    = dn *values               ; one `values` for each attribute
+//   record    = counts dn *values        ; one `values` for each attribute
+//   counts    = 1*OCTET                  ; two bits for each attribute: so many
+//                                        ; values, or 3 and more by `count`
 //   dn        = word value               ; up to the first "=", the rest
-//   values    = count *value
+//   values    = [count] *value
 //   value     = prefix word              ; the word begins with "@" or ","
 //   prefix    = 2 * length + 0, octets   ; or
 //             / 2 * number + 1           ; that one of the record, from 0
