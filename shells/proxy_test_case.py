@@ -45,16 +45,18 @@ class ProxyTestCase(unittest.TestCase):
         self.addCleanup(process.close)
         return process
 
-    def start_with_tls(self, **settings):
-        """STARTTLS on HOST, implicit TLS on TLS_HOST."""
+    def tls(self):
+        """The settings of that name, with a certificate of its own."""
         folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         certify(folder)
+        return {"certificates": [{"certificate": str(folder / "pem"), "privateKey": str(folder / "key")}]}
+
+    def start_with_tls(self, **settings):
+        """STARTTLS on HOST, implicit TLS on TLS_HOST."""
         return self.start(
             listeners=[{"address": HOST, "port": 0, "tls": "startTls"},
                        {"address": TLS_HOST, "port": 0, "tls": "implicit"}],
-            tls={"certificates": [{"certificate": str(folder / "pem"),
-                                   "privateKey": str(folder / "key")}]},
-            **settings)
+            tls=self.tls(), **settings)
 
     def connect(self, proxy, port=None, host=HOST):
         client = Client(port or proxy.port, host)

@@ -1,10 +1,8 @@
 """smtprouter in front of fake mail stores, as its tests want it."""
 import base64
-import pathlib
-import tempfile
 
 from shells.fake_mail_store import FakeMailStore
-from shells.proxy_test_case import ALICE, TLS_HOST, ProxyTestCase, certify
+from shells.proxy_test_case import ALICE, TLS_HOST, ProxyTestCase
 from shells.shell_process import HOST, PASSWORD, ShellProcess, map_entry
 
 BOB = "bob@example.com"
@@ -24,7 +22,6 @@ def plain(user, password=PASSWORD):
 class RouterTestCase(ProxyTestCase):
     """alice and bob live in a store each; what goes elsewhere goes to a relay."""
     dialect = Smtp
-    upstream = {}  # more of its settings
 
     def setUp(self):
         self.store, self.other_store, self.relay = (self.mail_store() for _ in range(3))
@@ -44,14 +41,11 @@ class RouterTestCase(ProxyTestCase):
 
     def start_with_tls(self, **settings):
         """Inbound on HOST, submission on START_TLS_HOST and TLS_HOST."""
-        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
-        certify(folder)
         return self.start(
             listeners=[{"address": HOST, "port": 0, "tls": "startTls", "role": "inbound"},
                        {"address": START_TLS_HOST, "port": 0, "tls": "startTls", "role": "submission"},
                        {"address": TLS_HOST, "port": 0, "tls": "implicit", "role": "submission"}],
-            tls={"certificates": [{"certificate": str(folder / "pem"), "privateKey": str(folder / "key")}]},
-            **settings)
+            tls=self.tls(), **settings)
 
     def inbound(self, router):
         """Greeted, EHLO said."""
