@@ -180,7 +180,7 @@ def measure(arguments, folder, binaries):
         if directory.Slapd.is_installed():
             site.directory = directory.Slapd(
                 site.subfolder("slapd"), site.user_names(),
-                f"127.0.0.1:{store.ports['imap']}")
+                f"127.0.0.1:{site.store_ports['imap']}")
         else:
             rows = [row for row in rows if row.service != "imapLdap"]
     generator = load.Generator(f"{binaries}/load_generator", site.certificate,
