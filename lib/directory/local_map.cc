@@ -109,8 +109,8 @@ std::vector<Move> LocalMap::MovesFrom(const LocalMap& before) const {
   return moves;
 }
 
-void CurrentLocalMap::store(std::shared_ptr<const LocalMap> map) {
-  const auto before = map_.exchange(map);
+void CurrentLocalMap::Store(std::shared_ptr<const LocalMap> map) {
+  const auto before = map_.Exchange(map);
   if (before != nullptr && map != nullptr) moves_.Tell(map->MovesFrom(*before));
 }
 

@@ -1,7 +1,6 @@
 #ifndef GATEHOUSE_LIB_DIRECTORY_LOCAL_MAP_H_
 #define GATEHOUSE_LIB_DIRECTORY_LOCAL_MAP_H_
 
-#include <atomic>
 #include <cstddef>
 #include <deque>
 #include <memory>
@@ -13,6 +12,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "lib/base/published.h"
 #include "lib/directory/directory.h"
 #include "lib/directory/move_feed.h"
 
@@ -102,13 +102,13 @@ class CurrentLocalMap {
   explicit CurrentLocalMap(std::shared_ptr<const LocalMap> map)
       : map_(std::move(map)) {}
 
-  std::shared_ptr<const LocalMap> load() const { return map_.load(); }
+  Published<LocalMap>& published() { return map_; }
   // Tells of the moves, when the map is in place.
-  void store(std::shared_ptr<const LocalMap> map);
+  void Store(std::shared_ptr<const LocalMap> map);
   MoveFeed& moves() { return moves_; }
 
  private:
-  std::atomic<std::shared_ptr<const LocalMap>> map_;
+  Published<LocalMap> map_;
   MoveFeed moves_;
 };
 

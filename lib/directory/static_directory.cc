@@ -27,7 +27,9 @@ struct Check {
 
 StaticDirectory::StaticDirectory(Network& network,
                                  std::shared_ptr<CurrentLocalMap> map)
-    : network_(network), map_(std::move(map)) {}
+    : network_(network),
+      current_(std::move(map)),
+      map_({current_, &current_->published()}) {}
 
 std::unique_ptr<Operation> StaticDirectory::Authenticate(
     std::string_view name, const Secret& secret, AuthenticateCallback done) {
@@ -35,7 +37,7 @@ std::unique_ptr<Operation> StaticDirectory::Authenticate(
     return network_.Defer(
         [done = std::move(done)]() mutable { done(Denial::kNotFound); });
   }
-  auto map = map_->load();
+  auto map = map_.Get();
   const LocalMap::Entry* entry = map->FindExact(name);
   const bool known = entry != nullptr && !entry->password_hash.empty();
   auto check = std::make_shared<Check>();
@@ -56,8 +58,7 @@ std::unique_ptr<Operation> StaticDirectory::Authenticate(
 
 std::unique_ptr<Operation> StaticDirectory::Locate(std::string_view name,
                                                    LocateCallback done) {
-  const auto map = map_->load();
-  const LocalMap::Entry* entry = map->Find(name);
+  const LocalMap::Entry* entry = map_.Get()->Find(name);
   LocateResult result = Denial::kNotFound;
   if (entry != nullptr) result = entry->LocationOf(name);
   return network_.Defer(

@@ -29,8 +29,9 @@ class StaticDirectory : public Directory {
 
  private:
   Network& network_;
-  const std::shared_ptr<CurrentLocalMap> map_;
-  MoveListener moves_{network_, map_->moves()};
+  const std::shared_ptr<CurrentLocalMap> current_;
+  PublishedView<LocalMap> map_;
+  MoveListener moves_{network_, current_->moves()};
 };
 
 }  // namespace gatehouse

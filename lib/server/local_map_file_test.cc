@@ -189,7 +189,7 @@ class LocalMapReloaderTest : public testing::Test {
     LocalMapResult read = ReadLocalMap(path_, "imap");
     file_->file = path_;
     file_->version = read.version;
-    file_->map.store(read.map);
+    file_->map.Store(read.map);
   }
 
   // Each file has a time of its own, however quickly they follow.
@@ -204,7 +204,7 @@ class LocalMapReloaderTest : public testing::Test {
   }
 
   std::string Host() const {
-    const auto map = file_->map.load();
+    const auto map = file_->map.published().Load();
     return map->Find("a@b")->location->host->ToString();
   }
 

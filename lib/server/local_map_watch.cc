@@ -39,7 +39,7 @@ void LocalMapReloader::Reload(Watched& watched) {
   if (result.map == nullptr) return;
   watched.read = result.version;
   const size_t entries = result.map->size();
-  watched.file->map.store(std::move(result.map));
+  watched.file->map.Store(std::move(result.map));
   log_.Write(LogRecord("local_map_reloaded")
                  .Text("file", watched.file->file)
                  .Number("entries", static_cast<int64_t>(entries)));

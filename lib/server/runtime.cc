@@ -76,7 +76,7 @@ void LoadLocalMaps(Runtime& runtime, const Runtime* previous,
       file->service = runtime.config.service;
     }
     file->version = read.version;
-    if (read.map != nullptr) file->map.store(std::move(read.map));
+    if (read.map != nullptr) file->map.Store(std::move(read.map));
   }
 }
 
@@ -156,7 +156,8 @@ std::shared_ptr<SessionSettings> NewSettings(
 
 void SetKnowledge(const UpstreamKnowledge& knowledge,
                   SessionSettings& settings) {
-  settings.capabilities = knowledge.capabilities;
+  settings.capabilities =
+      std::make_shared<CapabilitiesView>(knowledge.capabilities);
   settings.upstreams_met = knowledge.met;
 }
 

@@ -107,11 +107,11 @@ void CapabilityProbe::Publish() {
                                                               *upstream.answer)
                     : *upstream.answer;
   }
-  const auto published = settings_->capabilities->load();
+  const auto published = settings_->capabilities->Get();
   const bool unchanged = common ? published != nullptr && *published == *common
                                 : published == nullptr;
   if (unchanged) return;
-  settings_->capabilities->store(
+  settings_->capabilities->source().Exchange(
       common ? std::make_shared<const std::vector<std::string>>(*common)
              : nullptr);
   std::string list;

@@ -29,7 +29,8 @@ class CapabilityProbeTest : public testing::Test {
     settings_->protocol = &Pop3Protocol();
     settings_->default_upstream = Endpoint{"10.0.0.1", 0};
     settings_->upstream.port = 110;
-    settings_->capabilities = std::make_shared<LearnedCapabilities>();
+    settings_->capabilities = std::make_shared<CapabilitiesView>(
+        std::make_shared<LearnedCapabilities>());
     settings_->upstreams_met = std::make_shared<UpstreamsMet>();
   }
 
@@ -63,7 +64,7 @@ class CapabilityProbeTest : public testing::Test {
   }
 
   Lines Learned() const {
-    const auto learned = settings_->capabilities->load();
+    const auto learned = settings_->capabilities->Get();
     return learned == nullptr ? Lines{"unknown"} : *learned;
   }
 

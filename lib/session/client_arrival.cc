@@ -39,7 +39,7 @@ DownstreamOptions DownstreamOptionsFor(const SessionSettings& settings,
   options.external_mechanism = settings.external_mechanism;
   options.limits = settings.limits;
   if (settings.capabilities != nullptr) {
-    options.upstream_capabilities = settings.capabilities->load();
+    options.upstream_capabilities = settings.capabilities->Get();
   }
   return options;
 }

@@ -357,9 +357,10 @@ TEST_F(MailSessionTest, HandsChunksToAStoreThatKnowsDataOnly) {
 
 // Each store hears what it offers, whatever the others do.
 TEST_F(MailSessionTest, TellsAStoreWhatItUnderstands) {
-  settings_->capabilities = std::make_shared<LearnedCapabilities>(
-      std::make_shared<const std::vector<std::string>>(
-          std::vector<std::string>{"8BITMIME", "DSN", "SIZE 1000"}));
+  settings_->capabilities =
+      std::make_shared<CapabilitiesView>(std::make_shared<LearnedCapabilities>(
+          std::make_shared<const std::vector<std::string>>(
+              std::vector<std::string>{"8BITMIME", "DSN", "SIZE 1000"})));
   store(kStore1).answers["EHLO"] =
       "250-store\r\n250-8BITMIME\r\n250-SIZE\r\n250 DSN\r\n";
   Begin();

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "lib/base/endpoint.h"
 #include "lib/base/host_pattern.h"
+#include "lib/base/published.h"
 #include "lib/base/secret.h"
 #include "lib/directory/directory.h"
 #include "lib/net/tls_context.h"
@@ -76,8 +77,8 @@ enum class PlaintextLogin { kNever, kLoopback, kAlways };
 
 // What the upstreams offer before login; written by the capability probe from
 // time to time, read by every new session.
-using LearnedCapabilities =
-    std::atomic<std::shared_ptr<const std::vector<std::string>>>;
+using LearnedCapabilities = Published<std::vector<std::string>>;
+using CapabilitiesView = PublishedView<std::vector<std::string>>;
 
 // All that the sessions of one configuration share on one worker. Immutable
 // once sessions have it; a reload makes a new one, and each session keeps the
@@ -120,7 +121,7 @@ struct SessionSettings {
   absl::Duration failure_delay = absl::Seconds(2);
   SpliceOptions joined;  // of sessions that are joined
 
-  std::shared_ptr<LearnedCapabilities> capabilities;  // null: none are learned
+  std::shared_ptr<CapabilitiesView> capabilities;  // null: none are learned
   // Where a session notes the store that let it in; null: nobody asks.
   std::shared_ptr<UpstreamsMet> upstreams_met;
 };

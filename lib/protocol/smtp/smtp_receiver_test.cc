@@ -82,11 +82,11 @@ TEST(SmtpReceiverTest, NothingButCrlfDotCrlfEndsAMessage) {
                                "\r\n.\r\r\n"};
   const std::string envelope = "MAIL FROM:<a@x>\r\nRCPT TO:<b@y>\r\nDATA\r\n";
   for (const std::string& end : kEnds) {
+    const std::string body = "a" + end + envelope + "smuggled\r\n.\r\n";
     for (const size_t piece : {size_t{1}, size_t{3}, size_t{1000}}) {
       RuledReceiver receiver({});
       std::string heard = Hears(receiver, "EHLO client\r\n" + envelope);
-      for (const std::string_view part :
-           ChopEvery("a" + end + envelope + "smuggled\r\n.\r\n", piece)) {
+      for (const std::string_view part : ChopEvery(body, piece)) {
         heard += Hears(receiver, part);
       }
       EXPECT_TRUE(receiver.messages().empty()) << testing::PrintToString(end);
