@@ -5,6 +5,7 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import time
 import unittest
 import urllib.error
 import urllib.request
@@ -312,6 +313,32 @@ class ServerTest(ProxyTestCase):
         client = self.joined(proxy)
         self.assertIn("* BYE [LIMIT] Too many connections\r\n", self.connect(proxy).rest())
         self.hears(client)
+
+    def fail(self, proxy):
+        """A failed login with a connection of its own: how long its answer took."""
+        client = self.connect(proxy)
+        client.line()
+        began = time.monotonic()
+        self.assertRegex(client.log_in(ALICE, "wrong"), r"^in NO \[AUTHENTICATIONFAILED\]")
+        return time.monotonic() - began
+
+    def test_a_new_connection_does_not_make_guessing_quick_again(self):
+        proxy = self.start(workers=4, failureDelay="100ms")
+        for count in range(1, 6):
+            self.assertGreaterEqual(self.fail(proxy), 0.1 * count)
+        self.joined(proxy)
+
+    def test_asks_nobody_for_an_address_that_has_failed_too_often(self):
+        proxy = self.start(workers=4, limits={"failedLoginsPerAddress": 3})
+        for _ in range(3):
+            self.fail(proxy)
+        client = self.connect(proxy)
+        client.line()
+        self.assertRegex(client.log_in(ALICE), r"^in NO \[LIMIT\]")
+        self.assertEqual(self.store.logins, [])
+        proxy.process.send_signal(signal.SIGHUP)  # which forgets nothing
+        proxy.await_records("reloaded")
+        self.assertRegex(client.log_in(ALICE), r"^in NO \[LIMIT\]")
 
     # --- The operator's door ---
 

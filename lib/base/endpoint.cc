@@ -93,6 +93,13 @@ SocketAddress SocketAddress::Unmapped() const {
   return result;
 }
 
+std::string SocketAddress::ClientKey() const {
+  if (!is_v6()) return AddressText();
+  constexpr size_t kPrefixBytes = 8;
+  return std::string(reinterpret_cast<const char*>(&v6_.sin6_addr),
+                     kPrefixBytes);
+}
+
 bool SocketAddress::IsLoopback() const {
   if (!is_set()) return false;
   const SocketAddress plain = Unmapped();

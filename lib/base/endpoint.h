@@ -42,6 +42,10 @@ class SocketAddress {
   // dual-stack listener sees must match an operator's IPv4 rules.
   SocketAddress Unmapped() const;
 
+  // The part that one client has to itself, as a key for what is counted by
+  // client: an IPv4 address, or the /64 of an IPv6 address.
+  std::string ClientKey() const;
+
   friend bool operator==(const SocketAddress& a, const SocketAddress& b);
 
  private:

@@ -78,7 +78,7 @@ struct LoginRefusal {
     kInUse,          // POP3 [IN-USE], IMAP [INUSE]: the upstream's mailbox lock
     kLoginDelay,     // POP3 [LOGIN-DELAY]
     kOverQuota,
-    kLimit,  // too many connections of this user or address
+    kLimit,  // too many connections, or failed logins, of this user or address
   };
   Kind kind = Kind::kUnavailable;
   // For kToken: the upstream's JSON challenge (RFC 7628 §3.2.2), already

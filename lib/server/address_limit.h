@@ -1,9 +1,6 @@
 #ifndef GATEHOUSE_LIB_SERVER_ADDRESS_LIMIT_H_
 #define GATEHOUSE_LIB_SERVER_ADDRESS_LIMIT_H_
 
-#include <netinet/in.h>
-
-#include <cstddef>
 #include <mutex>
 #include <string>
 
@@ -21,7 +18,7 @@ class AddressLimit {
   // False where `peer` has `most` connections already; else it counts.
   bool Enter(const SocketAddress& peer, int most) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    int& count = counts_[KeyOf(peer)];
+    int& count = counts_[peer.ClientKey()];
     if (count >= most) return false;
     ++count;
     return true;
@@ -29,19 +26,11 @@ class AddressLimit {
 
   void Leave(const SocketAddress& peer) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    const auto found = counts_.find(KeyOf(peer));
+    const auto found = counts_.find(peer.ClientKey());
     if (found != counts_.end() && --found->second == 0) counts_.erase(found);
   }
 
  private:
-  static std::string KeyOf(const SocketAddress& peer) {
-    if (!peer.is_v6()) return peer.AddressText();
-    constexpr size_t kPrefixBytes = 8;
-    const auto* raw = reinterpret_cast<const sockaddr_in6*>(peer.raw());
-    return std::string(reinterpret_cast<const char*>(&raw->sin6_addr),
-                       kPrefixBytes);
-  }
-
   std::mutex mutex_;
   absl::flat_hash_map<std::string, int> counts_;
 };

@@ -342,6 +342,8 @@ class ConfigReader {
         static_cast<int>(limits.Integer("badCommands", 10, 1, kMostCount));
     config.failed_logins =
         static_cast<int>(limits.Integer("failedLogins", 3, 1, kMostCount));
+    config_.failed_logins_per_address = static_cast<int>(limits.Integer(
+        "failedLoginsPerAddress", 0, 0, FailedLogins::kMostCounted));
     config_.connections_per_address = static_cast<int>(
         limits.Integer("connectionsPerAddress", 0, 0, kMostCount));
     config_.connections =

@@ -71,6 +71,7 @@ struct Config {
   std::optional<SmtpConfig> smtp;  // where smtp is served
   DownstreamLimits limits;
   int connections_per_address = 0;
+  int failed_logins_per_address = 0;
   int connections = 0;
   absl::Duration login_timeout;
   absl::Duration failure_delay;

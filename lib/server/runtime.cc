@@ -150,6 +150,8 @@ std::shared_ptr<SessionSettings> NewSettings(
   settings->limits = config.limits;
   settings->login_timeout = config.login_timeout;
   settings->failure_delay = config.failure_delay;
+  settings->failed_logins_per_address = config.failed_logins_per_address;
+  settings->failed_logins = runtime.failed_logins;
   settings->joined.idle_limit = config.idle_timeout;
   return settings;
 }
@@ -177,6 +179,9 @@ RuntimeResult LoadRuntime(const std::string& file, const Protocol& protocol,
   LoadLocalMaps(*runtime, previous, result);
   SetCaches(*runtime, previous);
   SetKnowledge(*runtime, previous);
+  runtime->failed_logins = previous != nullptr
+                               ? previous->failed_logins
+                               : std::make_shared<FailedLogins>();
   if (result.faults.empty()) result.runtime = std::move(runtime);
   return result;
 }

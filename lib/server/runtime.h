@@ -39,6 +39,7 @@ struct Runtime {
   // By the connector's name. What they remember changes, from all threads.
   std::map<std::string, std::shared_ptr<DirectoryCache>> caches;
   LiveMaps live_maps;  // of connectors with "follow"; kept by LiveMapThreads
+  std::shared_ptr<FailedLogins> failed_logins;
   UpstreamKnowledge knowledge;
   UpstreamKnowledge home_knowledge;  // smtp only
 };
@@ -50,8 +51,8 @@ struct RuntimeResult {
 };
 
 // Reads `file` and everything it names; all faults are collected. What
-// `previous` has learned of the upstreams, and of LDAP connectors that stay as
-// they are, is taken over.
+// `previous` has learned of clients, of the upstreams, and of LDAP connectors
+// that stay as they are, is taken over.
 RuntimeResult LoadRuntime(const std::string& file, const Protocol& protocol,
                           const Runtime* previous = nullptr);
 

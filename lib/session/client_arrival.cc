@@ -64,10 +64,4 @@ std::string_view EndName(Closed::Reason reason) {
   return "unknown";
 }
 
-bool IsDelayed(LoginRefusal::Kind kind) {
-  return kind == LoginRefusal::Kind::kCredentials ||
-         kind == LoginRefusal::Kind::kAuthorization ||
-         kind == LoginRefusal::Kind::kExpired;
-}
-
 }  // namespace gatehouse

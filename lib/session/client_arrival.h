@@ -29,9 +29,6 @@ DownstreamOptions DownstreamOptionsFor(const SessionSettings& settings,
 // SessionRecord::end of a conversation that was closed so.
 std::string_view EndName(Closed::Reason reason);
 
-// Refusals that a guesser could learn from are answered late.
-bool IsDelayed(LoginRefusal::Kind kind);
-
 // Replies that a client leaves unread; beyond, its commands aren't read either.
 inline constexpr size_t kMostUnreadReplyBytes = 16384;
 

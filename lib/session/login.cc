@@ -1,11 +1,11 @@
 #include "lib/session/login.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "lib/base/string_bridge.h"
 #include "lib/session/client_arrival.h"
+#include "lib/session/login_refusal.h"
 #include "lib/session/upstreams_met.h"
 
 namespace gatehouse {
@@ -14,7 +14,7 @@ namespace {
 // How often a mailbox on its way is looked for.
 constexpr absl::Duration kMovePoll = absl::Milliseconds(250);
 
-LoginRefusal RefusalOf(LoginRefusal::Kind kind) {
+LoginRefusal OfKind(LoginRefusal::Kind kind) {
   LoginRefusal refusal;
   refusal.kind = kind;
   return refusal;
@@ -164,9 +164,13 @@ void Login::OnAttempt(LoginAttempt attempt) {
   attempt_began_ = network_.Now();
   record_.mechanism = attempt_.mechanism;
   record_.user = attempt_.user;
+  identity_ = {};
+  if (HasFailedTooOften(settings_, record_, attempt_began_)) {
+    return Refuse(OfKind(LoginRefusal::Kind::kLimit));
+  }
   auto identified = IdentifyLogin(attempt_, settings_.names, settings_.masters);
   if (auto* refused = std::get_if<LoginRefusal::Kind>(&identified)) {
-    return Refuse(RefusalOf(*refused));
+    return Refuse(OfKind(*refused));
   }
   identity_ = std::move(std::get<LoginIdentity>(identified));
   record_.user = identity_.user;
@@ -251,11 +255,11 @@ void Login::OpenUpstream(const Location& location) {
   const auto target = TargetOf(settings_, location);
   if (!target) return OnDenied(Denial::kNotFound);
   record_.upstream = target->endpoint.ToString();
-  wait_ = OpenUpstreamSession(
-      network_, *settings_.protocol, settings_.upstream, *target,
-      OptionsFor(location), [this, target](UpstreamOutcome outcome) {
-        OnUpstream(*target, std::move(outcome));
-      });
+  wait_ = OpenUpstreamSession(network_, *settings_.protocol, settings_.upstream,
+                              *target, OptionsFor(location),
+                              [this, target](UpstreamOutcome outcome) {
+                                OnUpstream(*target, std::move(outcome));
+                              });
 }
 
 UpstreamOptions Login::OptionsFor(const Location& location) {
@@ -325,17 +329,11 @@ void Login::Join(UpstreamSession upstream) {
 
 // --- What goes wrong ---------------------------------------------------------
 
-void Login::OnDenied(Denial denial) {
-  // A disabled account gets the words of a wrong password: nobody is told that
-  // the guessed one was right.
-  Refuse(RefusalOf(denial == Denial::kExpired
-                       ? LoginRefusal::Kind::kExpired
-                       : LoginRefusal::Kind::kCredentials));
-}
+void Login::OnDenied(Denial denial) { Refuse(OfKind(RefusalOf(denial))); }
 
 void Login::OnDirectoryFailure(const Failure& failure) {
   LogFailure("directory_failure", failure);
-  Refuse(RefusalOf(LoginRefusal::Kind::kUnavailable));
+  Refuse(OfKind(LoginRefusal::Kind::kUnavailable));
 }
 
 // A password that the directory has just found right, or the master user's,
@@ -353,26 +351,19 @@ void Login::OnUpstreamRefusal(UpstreamFailed failed) {
     if (settings_.upstream.login == UpstreamSettings::Login::kReplay) {
       settings_.directory->ForgetPassword(identity_.password_owner());
     }
-    failed.refusal = RefusalOf(LoginRefusal::Kind::kContactAdmin);
+    failed.refusal = OfKind(LoginRefusal::Kind::kContactAdmin);
   }
   Refuse(std::move(failed.refusal));
 }
 
 void Login::Refuse(LoginRefusal refusal) {
   attempt_.secret.Wipe();
-  ++record_.failed_logins;
   on_refusal_(refusal.kind);
-  absl::Duration delay = absl::ZeroDuration();
-  if (IsDelayed(refusal.kind)) {
-    const absl::Time due =
-        attempt_began_ + settings_.failure_delay * record_.failed_logins;
-    delay = std::max(due - network_.Now(), absl::ZeroDuration());
-  }
-  auto answer = [this, refusal = std::move(refusal)] { Answer(refusal); };
-  // Even without a delay not at once: the machine is in the middle of Pump().
-  wait_ = delay == absl::ZeroDuration()
-              ? network_.Defer(std::move(answer))
-              : network_.StartTimer(delay, std::move(answer));
+  const LoginRefusal::Kind kind = refusal.kind;
+  wait_ =
+      AnswerRefusal(network_, settings_, record_, kind,
+                    identity_.password_owner(), attempt_began_,
+                    [this, refusal = std::move(refusal)] { Answer(refusal); });
 }
 
 void Login::Answer(const LoginRefusal& refusal) {

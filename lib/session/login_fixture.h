@@ -43,10 +43,10 @@ class LoginTest : public testing::Test {
   }
 
   void Begin() {
-    auto [stream, peer] = network_.NewStream(kClient, kFrontEnd);
+    auto [stream, peer] = network_.NewStream(client_address_, kFrontEnd);
     client_ = peer;
     if (before_start_) before_start_(*client_);
-    record_.peer = kClient;
+    record_.peer = client_address_;
     record_.id = "s1";
     record_.began = network_.Now();
     login_ = std::make_unique<Login>(
@@ -83,6 +83,7 @@ class LoginTest : public testing::Test {
   SessionSettings settings_;
   ListenerSettings listener_;
   SessionRecord record_;
+  SocketAddress client_address_ = kClient;
   std::function<void(FakePeer&)> before_greeting_;
   std::function<void(FakePeer&)> before_start_;
   bool store_greets_ = true;

@@ -1,9 +1,8 @@
 #include "lib/session/mail_login.h"
 
-#include <algorithm>
 #include <utility>
 
-#include "lib/session/client_arrival.h"
+#include "lib/session/login_refusal.h"
 
 namespace gatehouse {
 
@@ -22,6 +21,9 @@ MailLogin::MailLogin(Network& network, LogSink& log,
 void MailLogin::Start() {
   record_.mechanism = attempt_.mechanism;
   record_.user = attempt_.user;
+  if (HasFailedTooOften(settings_, record_, began_)) {
+    return Refuse(LoginRefusal::Kind::kLimit);
+  }
   auto identified = IdentifyLogin(attempt_, settings_.names, settings_.masters);
   if (auto* refused = std::get_if<LoginRefusal::Kind>(&identified)) {
     return Refuse(*refused);
@@ -73,10 +75,7 @@ void MailLogin::OnLocated(LocateResult result) {
   done_(std::move(std::get<Location>(result)));
 }
 
-void MailLogin::OnDenied(Denial denial) {
-  Refuse(denial == Denial::kExpired ? LoginRefusal::Kind::kExpired
-                                    : LoginRefusal::Kind::kCredentials);
-}
+void MailLogin::OnDenied(Denial denial) { Refuse(RefusalOf(denial)); }
 
 void MailLogin::OnFailure(const Failure& failure) {
   log_.Write(LogRecord("directory_failure", LogRecord::Level::kWarning)
@@ -91,21 +90,12 @@ void MailLogin::OnFailure(const Failure& failure) {
 
 void MailLogin::Refuse(LoginRefusal::Kind kind) {
   attempt_.secret.Wipe();
-  ++record_.failed_logins;
-  absl::Duration delay = absl::ZeroDuration();
-  if (IsDelayed(kind)) {
-    const absl::Time due =
-        began_ + settings_.failure_delay * record_.failed_logins;
-    delay = std::max(due - network_.Now(), absl::ZeroDuration());
-  }
-  auto answer = [this, kind] {
-    LoginRefusal refusal;
-    refusal.kind = kind;
-    done_(std::move(refusal));
-  };
-  wait_ = delay == absl::ZeroDuration()
-              ? network_.Defer(std::move(answer))
-              : network_.StartTimer(delay, std::move(answer));
+  wait_ = AnswerRefusal(network_, settings_, record_, kind,
+                        identity_.password_owner(), began_, [this, kind] {
+                          LoginRefusal refusal;
+                          refusal.kind = kind;
+                          done_(std::move(refusal));
+                        });
 }
 
 }  // namespace gatehouse

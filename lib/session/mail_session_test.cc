@@ -541,6 +541,22 @@ TEST_F(MailSubmissionTest, AnswersAWrongPasswordLate) {
   EXPECT_EQ(log_.text().find("wrong"), std::string::npos);
 }
 
+TEST_F(MailSubmissionTest, CountsFailuresOverSessionsAsEveryOtherLoginDoes) {
+  settings_->failed_logins = std::make_shared<FailedLogins>();
+  settings_->failed_logins_per_address = 2;
+  for (int i = 1; i <= 2; ++i) {
+    Begin();
+    EXPECT_EQ(Hears(kWrong), "");
+    network_.Advance(settings_->failure_delay * i - absl::Milliseconds(1));
+    EXPECT_EQ(client_->TakeSent(), "");
+    network_.Advance(absl::Milliseconds(1));
+    EXPECT_TRUE(client_->TakeSent().starts_with("535 5.7.8"));
+  }
+  Begin();
+  EXPECT_TRUE(Hears(kRight).starts_with("454 4.7.0"));
+  EXPECT_EQ(directory_->authentications(), 2);
+}
+
 TEST_F(MailSubmissionTest, ADirectoryThatIsDownIsNoWrongPassword) {
   directory_->set_failure(Failure{Failure::Side::kDirectory,
                                   Failure::Kind::kUnreachable,

@@ -15,6 +15,7 @@
 #include "lib/directory/directory.h"
 #include "lib/net/tls_context.h"
 #include "lib/protocol/machine.h"
+#include "lib/session/failed_logins.h"
 #include "lib/session/login_identity.h"
 #include "lib/session/session_ids.h"
 #include "lib/splice/splice.h"
@@ -116,9 +117,14 @@ struct SessionSettings {
 
   DownstreamLimits limits;
   absl::Duration login_timeout = absl::Seconds(60);  // absolute, from accept
-  // A refused password is answered this long after it came, times the number
-  // of refusals in the session: the same for every reason.
+  // A refused password is answered this long after it came, times the failed
+  // logins (AnswerRefusal()): the same for every reason.
   absl::Duration failure_delay = absl::Seconds(2);
+  // Failed logins of one address after which it isn't asked for another one, at
+  // most FailedLogins::kMostCounted; 0: no limit.
+  int failed_logins_per_address = 0;
+  // Of all sessions; null: each counts its own.
+  std::shared_ptr<FailedLogins> failed_logins;
   SpliceOptions joined;  // of sessions that are joined
 
   std::shared_ptr<CapabilitiesView> capabilities;  // null: none are learned

@@ -50,7 +50,7 @@ std::string_view RefusalReply(LoginRefusal::Kind kind) {
     case LoginRefusal::Kind::kOverQuota:
       return "NO [OVERQUOTA] The mailbox is full";
     case LoginRefusal::Kind::kLimit:
-      return "NO [LIMIT] Too many connections";
+      return "NO [LIMIT] Too many connections or failed logins";
   }
   return "NO [SERVERBUG] Login failed";
 }

@@ -57,7 +57,7 @@ std::string_view RefusalReply(LoginRefusal::Kind kind) {
     case LoginRefusal::Kind::kOverQuota:
       return "-ERR [SYS/PERM] The mailbox is over its quota.";
     case LoginRefusal::Kind::kLimit:
-      return "-ERR [IN-USE] Too many connections.";
+      return "-ERR [IN-USE] Too many connections or failed logins.";
   }
   return "-ERR [SYS/TEMP] Temporarily unavailable, try again later.";
 }

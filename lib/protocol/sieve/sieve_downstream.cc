@@ -39,7 +39,7 @@ std::string_view RefusalReply(LoginRefusal::Kind kind) {
     case LoginRefusal::Kind::kOverQuota:
       return "NO (QUOTA) \"The mailbox is over its quota.\"";
     case LoginRefusal::Kind::kLimit:
-      return "NO (TRYLATER) \"Too many connections.\"";
+      return "NO (TRYLATER) \"Too many connections or failed logins.\"";
   }
   return "NO (TRYLATER) \"Temporarily unavailable, try again later.\"";
 }

@@ -16,7 +16,8 @@ SmtpReply SmtpReplyFor(LoginRefusal::Kind kind) {
     case LoginRefusal::Kind::kOverQuota:
       return MakeSmtpReply(454, "4.2.2", "The mailbox is over its quota.");
     case LoginRefusal::Kind::kLimit:
-      return MakeSmtpReply(454, "4.7.0", "Too many connections.");
+      return MakeSmtpReply(454, "4.7.0",
+                           "Too many connections or failed logins.");
     case LoginRefusal::Kind::kUnavailable:
     case LoginRefusal::Kind::kInUse:
     case LoginRefusal::Kind::kLoginDelay:

@@ -1,0 +1,79 @@
+#include "lib/session/login_refusal.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "lib/session/login_fixture.h"
+
+namespace gatehouse {
+namespace {
+
+TEST_F(LoginTest, CountsFailuresOverSessionsByAddressAndByName) {
+  settings_.failed_logins = std::make_shared<FailedLogins>();
+  const SocketAddress elsewhere = *SocketAddress::Parse("198.51.100.9", 5555);
+  const struct {
+    SocketAddress peer;
+    const char* line;
+    int delays;
+  } kCases[] = {{kClient, "LOGIN alice wrong\n", 1},
+                {kClient, "LOGIN bob wrong\n", 2},      // the address's second
+                {elsewhere, "LOGIN alice wrong\n", 2},  // the name's second
+                {elsewhere, "LOGIN Alice wrong\n", 3}};
+  for (const auto& c : kCases) {
+    client_address_ = c.peer;
+    record_ = {};
+    Begin();
+    client_->TakeSent();
+    Say(c.line);
+    network_.Advance(settings_.failure_delay * c.delays -
+                     absl::Milliseconds(1));
+    EXPECT_EQ(client_->Sent(), "") << c.line;
+    network_.Advance(absl::Milliseconds(1));
+    EXPECT_EQ(client_->Sent(), "NO credentials\n") << c.line;
+    login_.reset();
+  }
+}
+
+TEST_F(LoginTest, LocksNobodyOutWhoseNameIsTriedByOthers) {
+  settings_.failed_logins = std::make_shared<FailedLogins>();
+  settings_.failed_logins_per_address = 10;
+  const SocketAddress attacker = *SocketAddress::Parse("198.51.100.9", 5555);
+  for (int i = 0; i < 1000; ++i) {
+    settings_.failed_logins->Note(attacker, "alice", network_.Now());
+  }
+  Begin();
+  Say("LOGIN alice wrong\n");
+  network_.Advance(settings_.failure_delay * 8);
+  EXPECT_EQ(client_->Sent(), "HELLO\nNO credentials\n") << "and no later";
+  Say("LOGIN alice secret\n");
+  StoreSays("OK\n");
+  EXPECT_TRUE(joined()) << "at once";
+}
+
+TEST_F(LoginTest, AsksNobodyForAnAddressThatHasFailedTooOften) {
+  settings_.failed_logins = std::make_shared<FailedLogins>();
+  settings_.failed_logins_per_address = 2;
+  for (int i = 0; i < 2; ++i) {
+    Begin();
+    Say("LOGIN alice wrong\n");
+    login_.reset();
+  }
+  Begin();
+  client_->TakeSent();
+  Say("LOGIN alice secret\n");
+  network_.Advance(absl::ZeroDuration());
+  EXPECT_EQ(client_->TakeSent(), "NO limit\n");
+  EXPECT_EQ(directory_->authentications, 2);
+  EXPECT_EQ(refusals_.back(), LoginRefusal::Kind::kLimit);
+  network_.Advance(FailedLogins::kForgetOne - absl::Seconds(10));
+  login_.reset();
+  network_.Advance(absl::Seconds(10));
+  Begin();
+  Say("LOGIN alice secret\n");
+  StoreSays("OK\n");
+  EXPECT_TRUE(joined());
+}
+
+}  // namespace
+}  // namespace gatehouse
