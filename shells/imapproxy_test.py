@@ -112,6 +112,7 @@ class ServerTest(ProxyTestCase):
         client = self.connect(proxy)
         client.line()
         client.log_in(ALICE, "wr0ng-pa55")
+        client.log_in("wr0ng-pa55", ALICE)  # in each other's place
         client.send('b LOGIN {24+}\r\nx\x1b[0m","event":"forged" "wr0ng-pa55"')
         client.answer("b")
         client.close()

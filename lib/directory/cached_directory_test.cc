@@ -108,6 +108,8 @@ class CachedDirectoryTest : public ::testing::Test {
     switch (std::get<Denial>(result)) {
       case Denial::kNotFound:
         return "not found";
+      case Denial::kWrongPassword:
+        return "wrong password";
       case Denial::kDisabled:
         return "disabled";
       case Denial::kExpired:
@@ -321,13 +323,13 @@ TEST_F(CachedDirectoryTest, AnotherPasswordIsForTheDirectoryToJudge) {
   EXPECT_EQ(behind_->authentications(), 2);
   EXPECT_EQ(Authenticate("new"), "store1");
   EXPECT_EQ(behind_->authentications(), 2);
-  EXPECT_EQ(Authenticate("secret"), "not found");
+  EXPECT_EQ(Authenticate("secret"), "wrong password");
 }
 
 TEST_F(CachedDirectoryTest, ForgetsAPasswordAtTheFirstRefusal) {
   RememberPasswords();
   EXPECT_EQ(Authenticate("secret"), "store1");
-  EXPECT_EQ(Authenticate("wrong"), "not found");
+  EXPECT_EQ(Authenticate("wrong"), "wrong password");
   EXPECT_EQ(cache_->FindKnown(kAlice)->password_hash, "");
   EXPECT_EQ(Authenticate("secret"), "store1");
   EXPECT_EQ(behind_->authentications(), 3);

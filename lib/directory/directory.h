@@ -42,11 +42,14 @@ struct Account {
   std::optional<Location> location;
 };
 
-// Why the directory, being well, says no.
+// Why the directory, being well, says no. A client hears the same of the first
+// three, and the log is told only the names of accounts that there are: what a
+// user typed in a name's place may be a password.
 enum class Denial {
-  kNotFound,  // no such entry; for Authenticate also: wrong password
-  kDisabled,  // the account may not use this service
-  kExpired,   // the password has expired or must be changed
+  kNotFound,       // nobody of that name
+  kWrongPassword,  // somebody of that name, with another password
+  kDisabled,       // the account may not use this service
+  kExpired,        // the password has expired or must be changed
 };
 
 // What a directory answers. A Failure is never "not found": it is a directory

@@ -26,13 +26,13 @@ AuthenticateResult Judge(LdapVerdict verdict, const Reading& reading) {
       if (!reading.enabled) return Denial::kDisabled;
       return Account{reading.location.user, reading.location};
     case LdapVerdict::kWrong:
-      return Denial::kNotFound;
+      return Denial::kWrongPassword;
     case LdapVerdict::kExpired:
       return Denial::kExpired;
     case LdapVerdict::kLocked:
       return Denial::kDisabled;
   }
-  return Denial::kNotFound;
+  return Denial::kWrongPassword;
 }
 
 // What a search for a name finds: from the live map where there is one that

@@ -195,12 +195,13 @@ TEST_F(LdapDirectoryTest, AnswersForWholeDomains) {
   EXPECT_EQ(std::get<Location>(answer).host->host, "store3.example.com");
 }
 
-TEST_F(LdapDirectoryTest, TakesWrongPasswordsAndStrangersForTheSame) {
-  EXPECT_DENIED(Authenticate("alice@example.com", "wrong"), Denial::kNotFound);
+TEST_F(LdapDirectoryTest, TellsWrongPasswordsFromStrangers) {
+  EXPECT_DENIED(Authenticate("alice@example.com", "wrong"),
+                Denial::kWrongPassword);
   EXPECT_DENIED(Authenticate("nobody@example.com", "secret"),
                 Denial::kNotFound);
   EXPECT_DENIED(Authenticate("alice@example.com", "hunter2"),
-                Denial::kNotFound);
+                Denial::kWrongPassword);
 }
 
 TEST_F(LdapDirectoryTest, NamesCannotReachIntoTheFilter) {
@@ -299,7 +300,8 @@ TEST_F(LdapDirectoryTest, AHostThatIsNoneIsAFailureThatNamesTheEntry) {
 TEST_F(LdapDirectoryTest, ClosedAccountsAreToldSoOnlyWithTheirPassword) {
   EXPECT_DENIED(Authenticate("closed@example.com", "secret"),
                 Denial::kDisabled);
-  EXPECT_DENIED(Authenticate("closed@example.com", "wrong"), Denial::kNotFound);
+  EXPECT_DENIED(Authenticate("closed@example.com", "wrong"),
+                Denial::kWrongPassword);
   EXPECT_DENIED(Authenticate("sieveonly@example.com", "secret"),
                 Denial::kDisabled);
 }
@@ -495,7 +497,8 @@ TEST_F(LdapDirectoryTest, SearchesNothingThatALiveMapKnows) {
   ASSERT_TRUE(std::holds_alternative<Account>(account));
   EXPECT_EQ(std::get<Account>(account).user, "Alice@example.com");
   EXPECT_EQ(std::get<Account>(account).location->host->host, "store9");
-  EXPECT_DENIED(Authenticate("alice@example.com", "wrong"), Denial::kNotFound);
+  EXPECT_DENIED(Authenticate("alice@example.com", "wrong"),
+                Denial::kWrongPassword);
   EXPECT_DENIED(Locate("bob@example.com"), Denial::kNotFound);
   EXPECT_EQ(Searches("alice@example.com") + Searches("bob@example.com"), 0);
 }

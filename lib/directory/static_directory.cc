@@ -39,17 +39,18 @@ std::unique_ptr<Operation> StaticDirectory::Authenticate(
   }
   auto map = map_.Get();
   const LocalMap::Entry* entry = map->FindExact(name);
-  const bool known = entry != nullptr && !entry->password_hash.empty();
+  const bool has_hash = entry != nullptr && !entry->password_hash.empty();
   auto check = std::make_shared<Check>();
   check->secret = secret.Clone();
-  check->hash = known ? std::string(entry->password_hash) : kNobodysHash;
+  check->hash = has_hash ? std::string(entry->password_hash) : kNobodysHash;
   auto work = [check] {
     check->matches = MatchesCrypt(check->secret, check->hash);
   };
   // The entry lives as long as the map, which the callback holds.
-  auto answer = [check, known, entry, map = std::move(map),
+  auto answer = [check, has_hash, entry, map = std::move(map),
                  name = std::string(name), done = std::move(done)]() mutable {
-    if (!known || !check->matches) return done(Denial::kNotFound);
+    if (entry == nullptr) return done(Denial::kNotFound);
+    if (!has_hash || !check->matches) return done(Denial::kWrongPassword);
     Location location = entry->LocationOf(name);
     done(Account{location.user, std::move(location)});
   };

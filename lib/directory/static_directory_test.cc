@@ -42,10 +42,8 @@ class StaticDirectoryTest : public testing::Test {
         [&](AuthenticateResult result) { got = std::move(result); });
     EXPECT_FALSE(got) << "answered inside the call";
     network_.RunUntilIdle();
+    if (const auto* denial = std::get_if<Denial>(&*got)) denial_ = *denial;
     const Account* account = std::get_if<Account>(&*got);
-    if (account == nullptr) {
-      EXPECT_EQ(std::get<Denial>(*got), Denial::kNotFound);
-    }
     return account == nullptr ? std::nullopt : std::optional(*account);
   }
 
@@ -59,6 +57,7 @@ class StaticDirectoryTest : public testing::Test {
 
   FakeNetwork network_;
   std::unique_ptr<StaticDirectory> directory_;
+  std::optional<Denial> denial_;  // the last
 };
 
 TEST_F(StaticDirectoryTest, GivesTheCanonicalNameAndTheHost) {
@@ -77,9 +76,17 @@ TEST_F(StaticDirectoryTest, RefusesWhatIsNotThePassword) {
   }
 }
 
+TEST_F(StaticDirectoryTest, TellsWrongPasswordsFromStrangers) {
+  Authenticate("alice@example.com", "wrong");
+  EXPECT_EQ(denial_, Denial::kWrongPassword);
+  Authenticate("nobody@example.com", "secret");
+  EXPECT_EQ(denial_, Denial::kNotFound);
+}
+
 TEST_F(StaticDirectoryTest, LetsNobodyInWithoutAHash) {
   EXPECT_FALSE(Authenticate("locked@example.com", "secret"));
   EXPECT_FALSE(Authenticate("locked@example.com", "*"));
+  EXPECT_EQ(denial_, Denial::kWrongPassword);
   EXPECT_FALSE(Authenticate("nobody@example.com", "secret"));
   EXPECT_FALSE(Authenticate("@example.org", "secret"));
 }

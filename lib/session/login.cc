@@ -163,7 +163,8 @@ void Login::OnAttempt(LoginAttempt attempt) {
   attempt_ = std::move(attempt);
   attempt_began_ = network_.Now();
   record_.mechanism = attempt_.mechanism;
-  record_.user = attempt_.user;
+  record_.user.clear();
+  record_.master = "";
   identity_ = {};
   if (HasFailedTooOften(settings_, record_, attempt_began_)) {
     return Refuse(OfKind(LoginRefusal::Kind::kLimit));
@@ -173,7 +174,6 @@ void Login::OnAttempt(LoginAttempt attempt) {
     return Refuse(OfKind(*refused));
   }
   identity_ = std::move(std::get<LoginIdentity>(identified));
-  record_.user = identity_.user;
   record_.master = identity_.master;
   if (CheckedHere()) return Authenticate(identity_.password_owner());
   Locate(identity_.user);
@@ -198,7 +198,10 @@ void Login::Authenticate(std::string_view user) {
 
 void Login::OnAuthenticated(AuthenticateResult result) {
   record_.directory = network_.Now() - attempt_began_;
-  if (auto* denial = std::get_if<Denial>(&result)) return OnDenied(*denial);
+  if (auto* denial = std::get_if<Denial>(&result)) {
+    // It says nothing of a user whose master it is about.
+    return OnDenied(*denial, identity_.master.empty() ? identity_.user : "");
+  }
   if (auto* failure = std::get_if<Failure>(&result)) {
     return OnDirectoryFailure(*failure);
   }
@@ -208,7 +211,7 @@ void Login::OnAuthenticated(AuthenticateResult result) {
     return Locate(identity_.user);
   }
   record_.user = account.user;
-  if (account.location) return OpenUpstream(*account.location);
+  if (account.location) return OnFound(*account.location);
   Locate(record_.user);
 }
 
@@ -226,12 +229,17 @@ void Login::OnLocated(LocateResult result) {
     return OnDirectoryFailure(*failure);
   }
   if (auto* denial = std::get_if<Denial>(&result)) {
-    if (*denial != Denial::kNotFound) return OnDenied(*denial);
+    if (*denial != Denial::kNotFound) return OnDenied(*denial, identity_.user);
     Location unknown;  // may still be known to the default upstream
-    unknown.user = record_.user;
+    unknown.user = record_.user.empty() ? identity_.user : record_.user;
     return OpenUpstream(unknown);
   }
-  OpenUpstream(std::get<Location>(result));
+  OnFound(std::get<Location>(result));
+}
+
+void Login::OnFound(const Location& location) {
+  record_.user = location.user;
+  OpenUpstream(location);
 }
 
 void Login::AwaitMove() {
@@ -253,20 +261,21 @@ void Login::LookAgain() {
 void Login::OpenUpstream(const Location& location) {
   if (location.moving) return AwaitMove();
   const auto target = TargetOf(settings_, location);
-  if (!target) return OnDenied(Denial::kNotFound);
+  if (!target) return Refuse(OfKind(LoginRefusal::Kind::kCredentials));
   record_.upstream = target->endpoint.ToString();
-  wait_ = OpenUpstreamSession(network_, *settings_.protocol, settings_.upstream,
-                              *target, OptionsFor(location),
-                              [this, target](UpstreamOutcome outcome) {
-                                OnUpstream(*target, std::move(outcome));
-                              });
+  wait_ = OpenUpstreamSession(
+      network_, *settings_.protocol, settings_.upstream, *target,
+      OptionsFor(location),
+      [this, target, user = location.user](UpstreamOutcome outcome) {
+        OnUpstream(*target, user, std::move(outcome));
+      });
 }
 
 UpstreamOptions Login::OptionsFor(const Location& location) {
   const UpstreamSettings& upstream = settings_.upstream;
   UpstreamOptions options;
   options.host_name = settings_.host_name;
-  options.login.user = record_.user = location.user;
+  options.login.user = location.user;
   options.login.utf8 = attempt_.utf8;
   if (attempt_.credentials == Credentials::kToken) {
     options.login.method = UpstreamLogin::Method::kToken;
@@ -299,12 +308,14 @@ UpstreamOptions Login::OptionsFor(const Location& location) {
   return options;
 }
 
-void Login::OnUpstream(const UpstreamTarget& target, UpstreamOutcome outcome) {
+void Login::OnUpstream(const UpstreamTarget& target, const std::string& user,
+                       UpstreamOutcome outcome) {
   record_.connecting = outcome.connecting;
   record_.upstream_login = outcome.logging_in;
   if (auto* failed = std::get_if<UpstreamFailed>(&outcome.result)) {
     return OnUpstreamRefusal(std::move(*failed));
   }
+  record_.user = user;
   if (settings_.upstreams_met != nullptr) {
     settings_.upstreams_met->Note(target, network_.Now());
   }
@@ -329,7 +340,9 @@ void Login::Join(UpstreamSession upstream) {
 
 // --- What goes wrong ---------------------------------------------------------
 
-void Login::OnDenied(Denial denial) { Refuse(OfKind(RefusalOf(denial))); }
+void Login::OnDenied(Denial denial, std::string_view name) {
+  Refuse(OfKind(NoteDenial(denial, name, record_)));
+}
 
 void Login::OnDirectoryFailure(const Failure& failure) {
   LogFailure("directory_failure", failure);

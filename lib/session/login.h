@@ -80,12 +80,14 @@ class Login : private StreamHandler {
   void Locate(std::string_view user);
   void OnAuthenticated(AuthenticateResult result);
   void OnLocated(LocateResult result);
+  void OnFound(const Location& location);
   void OpenUpstream(const Location& location);
   void AwaitMove();
-  void OnUpstream(const UpstreamTarget& target, UpstreamOutcome outcome);
+  void OnUpstream(const UpstreamTarget& target, const std::string& user,
+                  UpstreamOutcome outcome);
   void Join(UpstreamSession upstream);
 
-  void OnDenied(Denial denial);
+  void OnDenied(Denial denial, std::string_view name);
   void OnDirectoryFailure(const Failure& failure);
   void OnUpstreamRefusal(UpstreamFailed failed);
   void Refuse(LoginRefusal refusal);

@@ -19,7 +19,9 @@ bool AnswersAGuess(LoginRefusal::Kind kind) {
 
 }  // namespace
 
-LoginRefusal::Kind RefusalOf(Denial denial) {
+LoginRefusal::Kind NoteDenial(Denial denial, std::string_view name,
+                              SessionRecord& record) {
+  if (denial != Denial::kNotFound) record.user = name;
   return denial == Denial::kExpired ? LoginRefusal::Kind::kExpired
                                     : LoginRefusal::Kind::kCredentials;
 }

@@ -16,9 +16,11 @@ namespace gatehouse {
 
 // What every kind of session does alike when it lets nobody in.
 
-// A disabled account gets the words of a wrong password: nobody is told that
-// the guessed one was right.
-LoginRefusal::Kind RefusalOf(Denial denial);
+// What the client is told when the directory denies `name`. A disabled account
+// gets the words of a wrong password: nobody is told that the guessed one was
+// right. The record gets the name only if there is somebody of that name.
+LoginRefusal::Kind NoteDenial(Denial denial, std::string_view name,
+                              SessionRecord& record);
 
 // Whether so many logins of the client's address have failed of late that
 // nobody is asked about another one (failed_logins_per_address).

@@ -75,5 +75,71 @@ TEST_F(LoginTest, AsksNobodyForAnAddressThatHasFailedTooOften) {
   EXPECT_TRUE(joined());
 }
 
+// "s3cret" is what a user typed in the wrong place.
+TEST_F(LoginTest, LogsNoNameThatNobodyKnows) {
+  settings_.masters = {"*", {"alice"}};
+  settings_.token_mechanisms = true;
+  for (const bool checked_here : {true, false}) {
+    settings_.authenticate_on_proxy = checked_here;
+    for (const char* line :
+         {"LOGIN s3cret alice\n", "LOGIN s3cret*x alice\n",
+          "LOGIN s3cret*alice wrong\n", "LOGIN @@s3cret alice\n",
+          "LOGIN s3cret alice alice\n", "LOGIN alice x s3cret\n",
+          "TOKEN s3cret alice\n"}) {
+      for (const auto mood :
+           {OneUserDirectory::Mood::kWell, OneUserDirectory::Mood::kDown,
+            OneUserDirectory::Mood::kSilent}) {
+        directory_->mood = mood;
+        record_ = {};
+        outcome_.reset();
+        Begin();
+        Say(line);
+        network_.Advance(settings_.failure_delay);
+        EXPECT_EQ(record_.user, "") << line;
+        client_->DeliverEof();
+        network_.RunUntilIdle();
+        EXPECT_TRUE(ended());
+        EXPECT_EQ(record_.user, "") << line;
+        EXPECT_EQ(log_.text().find("s3cret"), std::string::npos) << line;
+      }
+    }
+  }
+}
+
+TEST_F(LoginTest, LogsNoNameThatTheDefaultUpstreamRefuses) {
+  settings_.authenticate_on_proxy = false;
+  settings_.default_upstream = Endpoint{"10.0.0.1", 7};
+  for (const char* answer : {"NO credentials\n", "NO unavailable\n"}) {
+    Begin();
+    Say("LOGIN s3cret alice\n");
+    StoreSays(answer);
+    network_.Advance(settings_.failure_delay);
+    EXPECT_EQ(record_.user, "");
+    EXPECT_EQ(log_.text().find("s3cret"), std::string::npos);
+    login_.reset();
+  }
+  Begin();
+  Say("LOGIN carol secret\n");
+  StoreSays("OK\n");
+  ASSERT_TRUE(joined());
+  EXPECT_EQ(record_.user, "carol") << "the upstream knows her";
+}
+
+TEST_F(LoginTest, LogsWhosePasswordWasWrong) {
+  Begin();
+  Say("LOGIN alice wrong\n");
+  EXPECT_EQ(record_.user, "alice");
+  network_.Advance(settings_.failure_delay);
+  Say("LOGIN s3cret alice\n");
+  EXPECT_EQ(record_.user, "") << "it is of the last attempt";
+  login_.reset();
+  settings_.authenticate_on_proxy = false;
+  Begin();
+  Say("LOGIN alice wrong\n");
+  StoreSays("NO credentials\n");
+  EXPECT_EQ(record_.user, "alice");
+  EXPECT_NE(log_.text().find("user=alice\n"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace gatehouse

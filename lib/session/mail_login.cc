@@ -20,7 +20,8 @@ MailLogin::MailLogin(Network& network, LogSink& log,
 
 void MailLogin::Start() {
   record_.mechanism = attempt_.mechanism;
-  record_.user = attempt_.user;
+  record_.user.clear();
+  record_.master = "";
   if (HasFailedTooOften(settings_, record_, began_)) {
     return Refuse(LoginRefusal::Kind::kLimit);
   }
@@ -29,9 +30,9 @@ void MailLogin::Start() {
     return Refuse(*refused);
   }
   identity_ = std::move(std::get<LoginIdentity>(identified));
-  record_.user = identity_.user;
   record_.master = identity_.master;
-  if (attempt_.credentials == Credentials::kExternal) return Locate();
+  if (attempt_.credentials == Credentials::kExternal)
+    return Locate(identity_.user);
   wait_ = settings_.directory->Authenticate(
       identity_.password_owner(), attempt_.secret,
       [this](AuthenticateResult result) {
@@ -39,25 +40,27 @@ void MailLogin::Start() {
       });
 }
 
-void MailLogin::Locate() {
+void MailLogin::Locate(std::string_view user) {
   wait_ = settings_.directory->Locate(
-      record_.user,
-      [this](LocateResult result) { OnLocated(std::move(result)); });
+      user, [this](LocateResult result) { OnLocated(std::move(result)); });
 }
 
 void MailLogin::OnAuthenticated(AuthenticateResult result) {
   attempt_.secret.Wipe();
   record_.directory = network_.Now() - began_;
-  if (auto* denial = std::get_if<Denial>(&result)) return OnDenied(*denial);
+  if (auto* denial = std::get_if<Denial>(&result)) {
+    // It says nothing of a user whose master it is about.
+    return OnDenied(*denial, identity_.master.empty() ? identity_.user : "");
+  }
   if (auto* failure = std::get_if<Failure>(&result)) return OnFailure(*failure);
   Account& account = std::get<Account>(result);
   if (!identity_.master.empty()) {
     record_.master = account.user;
-    return Locate();
+    return Locate(identity_.user);
   }
   record_.user = account.user;
   if (account.location) return done_(std::move(*account.location));
-  Locate();
+  Locate(record_.user);
 }
 
 void MailLogin::OnLocated(LocateResult result) {
@@ -67,15 +70,21 @@ void MailLogin::OnLocated(LocateResult result) {
     // But neither a master nor a certificate speaks for who isn't known.
     const bool own_password = attempt_.credentials == Credentials::kPassword &&
                               identity_.master.empty();
-    if (*denial != Denial::kNotFound || !own_password) return OnDenied(*denial);
+    if (*denial != Denial::kNotFound || !own_password) {
+      return OnDenied(*denial, identity_.user);
+    }
     Location unknown;  // somebody who has no mailbox here may still send
     unknown.user = record_.user;
     return done_(std::move(unknown));
   }
-  done_(std::move(std::get<Location>(result)));
+  Location& location = std::get<Location>(result);
+  record_.user = location.user;
+  done_(std::move(location));
 }
 
-void MailLogin::OnDenied(Denial denial) { Refuse(RefusalOf(denial)); }
+void MailLogin::OnDenied(Denial denial, std::string_view name) {
+  Refuse(NoteDenial(denial, name, record_));
+}
 
 void MailLogin::OnFailure(const Failure& failure) {
   log_.Write(LogRecord("directory_failure", LogRecord::Level::kWarning)

@@ -2,6 +2,7 @@
 #define GATEHOUSE_LIB_SESSION_MAIL_LOGIN_H_
 
 #include <memory>
+#include <string_view>
 #include <variant>
 
 #include "absl/functional/any_invocable.h"
@@ -34,10 +35,10 @@ class MailLogin {
   void Start();
 
  private:
-  void Locate();
+  void Locate(std::string_view user);
   void OnAuthenticated(AuthenticateResult result);
   void OnLocated(LocateResult result);
-  void OnDenied(Denial denial);
+  void OnDenied(Denial denial, std::string_view name);
   void OnFailure(const Failure& failure);
   void Refuse(LoginRefusal::Kind kind);
 

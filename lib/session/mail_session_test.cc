@@ -541,6 +541,22 @@ TEST_F(MailSubmissionTest, AnswersAWrongPasswordLate) {
   EXPECT_EQ(log_.text().find("wrong"), std::string::npos);
 }
 
+// "\0s3cret\0alice@example.com", and then a wrong password of alice's.
+TEST_F(MailSubmissionTest, LogsNoNameThatNobodyKnows) {
+  Begin();
+  Hears("AUTH PLAIN AHMzY3JldABhbGljZUBleGFtcGxlLmNvbQ==\r\n");
+  client_->DeliverEof();
+  network_.Advance(settings_->failure_delay);
+  EXPECT_EQ(ended_, 1);
+  EXPECT_EQ(log_.text().find("s3cret"), std::string::npos);
+  EXPECT_EQ(log_.text().find("user=alice"), std::string::npos);
+  Begin();
+  Hears(kWrong);
+  client_->DeliverEof();
+  network_.Advance(settings_->failure_delay);
+  EXPECT_NE(log_.text().find("user=alice@example.com\n"), std::string::npos);
+}
+
 TEST_F(MailSubmissionTest, CountsFailuresOverSessionsAsEveryOtherLoginDoes) {
   settings_->failed_logins = std::make_shared<FailedLogins>();
   settings_->failed_logins_per_address = 2;

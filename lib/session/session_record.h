@@ -52,7 +52,9 @@ struct SessionRecord {
   ShortText<24> end;
   RareText detail;
 
-  std::string user;      // canonical once the directory has answered
+  // As the directory, or else the upstream that let it in, knows it; empty as
+  // long as nobody does: what a user typed in its place may be a password.
+  std::string user;
   RareText master;       // whose password it was, where not the user's
   std::string upstream;  // "host:port"
 

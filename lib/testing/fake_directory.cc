@@ -65,9 +65,9 @@ AuthenticateResult FakeDirectory::Judge(const std::string& name,
   auto scripted = authenticate_script_.find(name);
   if (scripted != authenticate_script_.end()) return scripted->second;
   auto user = users_.find(name);
-  if (user == users_.end() || secret.empty() ||
-      user->second.password != secret.Reveal()) {
-    return Denial::kNotFound;
+  if (user == users_.end()) return Denial::kNotFound;
+  if (secret.empty() || user->second.password != secret.Reveal()) {
+    return Denial::kWrongPassword;
   }
   Account account{user->second.location.user, std::nullopt};
   if (locates_at_once_) account.location = user->second.location;

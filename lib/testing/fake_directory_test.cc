@@ -40,9 +40,9 @@ TEST_F(FakeDirectoryTest, LetsInWhoWasWrittenDown) {
   EXPECT_EQ(std::get<Account>(*answer).location->host->port, 143);
 }
 
-TEST_F(FakeDirectoryTest, RefusesWrongPasswordsAndStrangersAlike) {
+TEST_F(FakeDirectoryTest, TellsWrongPasswordsFromStrangers) {
   EXPECT_EQ(std::get<Denial>(*Authenticate("alice@example.com", "wrong")),
-            Denial::kNotFound);
+            Denial::kWrongPassword);
   EXPECT_EQ(std::get<Denial>(*Authenticate("bob@example.com", "secret")),
             Denial::kNotFound);
 }

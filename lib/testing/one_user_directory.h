@@ -26,6 +26,7 @@ class OneUserDirectory : public Directory {
                                           AuthenticateCallback done) override {
     ++authentications;
     AuthenticateResult result = Denial::kNotFound;
+    if (name == "alice") result = Denial::kWrongPassword;
     if (name == "alice" && secret.Reveal() == "secret") {
       result = Account{"alice", location};
     }

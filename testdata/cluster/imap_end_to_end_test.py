@@ -287,6 +287,7 @@ SyncState {folder}/{maildir}.state
     def test_keeps_passwords_out_of_its_log(self):
         self.client().logout()
         self.refusal(password="wr0ng-" + PASSWORD)
+        self.refusal(user=PASSWORD, password=ALICE)  # in each other's place
         self.assertTrue(self.proxy.records())
         for file in pathlib.Path(self.cluster.folder).glob("imap*.log"):
             self.assertNotIn(PASSWORD, file.read_text())

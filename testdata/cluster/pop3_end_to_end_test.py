@@ -167,6 +167,8 @@ class Pop3EndToEndTest(unittest.TestCase):
 
     def test_keeps_passwords_out_of_its_log(self):
         self.log_in(poplib.POP3(HOST, self.proxy.port)).quit()
+        with self.assertRaises(poplib.error_proto):
+            self.log_in(poplib.POP3(HOST, self.proxy.port), PASSWORD, ALICE)
         self.assertTrue(self.proxy.records())
         self.assertNotIn(PASSWORD, self.proxy.text())
 

@@ -201,6 +201,7 @@ class SieveEndToEndTest(unittest.TestCase):
 
     def test_keeps_passwords_out_of_its_log(self):
         client = self.client()
+        client.authenticate(PASSWORD, ALICE)  # in each other's place
         client.authenticate(ALICE, PASSWORD)
         client.ask("LOGOUT")
         self.assertNotIn(PASSWORD, self.proxy.text())

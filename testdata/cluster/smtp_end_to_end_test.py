@@ -155,6 +155,11 @@ class SmtpEndToEndTest(unittest.TestCase):
         with self.assertRaises(smtplib.SMTPAuthenticationError) as refused:
             client.login(ALICE, "wrong")
         self.assertEqual(refused.exception.smtp_code, 535)
+        client = self.client(self.submission)
+        client.starttls(context=self.trust)
+        with self.assertRaises(smtplib.SMTPAuthenticationError):
+            client.login(PASSWORD, ALICE)  # in each other's place
+        self.assertNotIn(PASSWORD, self.router.text())
 
     def test_joins_a_user_to_the_own_host(self):
         """Mode "home": each host is a Postfix that hears of the login by XCLIENT."""
