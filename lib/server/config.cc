@@ -123,7 +123,8 @@ class ConfigReader {
       listener.tls = ReadTlsMode(entry);
       const bool implicit = listener.tls == TlsMode::kImplicit;
       if (is_smtp()) listener.role = ReadMailRole(entry);
-      // Port 0 asks the kernel for a free one: the log tells which.
+      // Port 0 asks the kernel for a free one: the log tells which. A reload
+      // knows its listener again by the address, so that each has but one.
       const uint16_t plain_port = listener.role == MailRole::kSubmission
                                       ? kSubmissionPort
                                       : protocol_.port();
@@ -136,12 +137,15 @@ class ConfigReader {
         entry.Fault("tls", "needs a certificate in /tls/certificates");
       }
       const bool twice =
+          listener.address.is_set() &&
           std::any_of(config_.listeners.begin(), config_.listeners.end(),
                       [&](const ListenerConfig& other) {
-                        return port != 0 && other.address == listener.address;
+                        return other.address == listener.address;
                       });
       if (twice) {
-        entry.Fault("port", listener.address.ToString() + " stands here twice");
+        entry.Fault("port", listener.address.ToString() +
+                                (port == 0 ? ", port 0," : "") +
+                                " stands here twice");
       }
       config_.listeners.push_back(std::move(listener));
       entry.Finish();

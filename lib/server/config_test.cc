@@ -149,6 +149,10 @@ TEST(ConfigTest, NamesThePlaceAndTheFault) {
       {Small("", R"([{"address": "::1", "port": 1},
                      {"address": "::1", "port": 1}])"),
        "c.json: /listeners/1/port: [::1]:1 stands here twice"},
+      {Small("", R"([{"address": "127.0.0.1", "port": 0},
+                     {"address": "127.0.0.2", "port": 0},
+                     {"address": "127.0.0.1", "port": 0}])"),
+       "c.json: /listeners/2/port: 127.0.0.1, port 0, stands here twice"},
       {Small("", R"([{"address": "::1", "proxyProtocolFrom": ["ten"]}])"),
        "c.json: /listeners/0/proxyProtocolFrom: \"ten\" is not an address "
        "block (\"10.0.0.0/8\")"},
