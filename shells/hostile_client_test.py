@@ -393,7 +393,7 @@ class ResourceTest(ProxyTestCase):
             self.joined(proxy)
 
     def test_without_descriptors_it_waits_and_recovers(self):
-        proxy = self.start(workers=1)
+        proxy = self.start(workers=2)
         client = self.joined(proxy)
         most = self.descriptors(proxy) + 20
         resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE, (most, most))
@@ -403,9 +403,14 @@ class ResourceTest(ProxyTestCase):
         time.sleep(1)
         self.assertLess(self.cpu_seconds(proxy) - before, 0.2)
         self.hears(client)
+        paused, = proxy.records("accept_paused")
+        self.assertIn("open files", paused["detail"])
+        self.assertEqual(proxy.records("accept_resumed"), [])
         for connection in crowd:
             connection.close()
         self.joined(proxy)
+        proxy.await_records("accept_resumed")
+        self.assertEqual(len(proxy.records("accept_paused")), 1)
 
     @staticmethod
     def cpu_seconds(proxy):

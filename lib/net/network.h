@@ -32,9 +32,23 @@ class Listener {
   virtual SocketAddress local() const = 0;  // the port chosen for port 0
 };
 
+// Hears when a listener can accept nothing more, for want of descriptors or
+// memory. It tries again by itself, and connections wait in its backlog.
+class ListenerObserver {
+ public:
+  virtual void OnAcceptPaused(std::string_view reason) = 0;
+  // For some seconds nothing was wanting, or the listener has gone: once for
+  // each pause, however often it was tried in between.
+  virtual void OnAcceptResumed() = 0;
+
+ protected:
+  ~ListenerObserver() = default;
+};
+
 struct ListenOptions {
   bool reuse_port = false;  // several workers share one address
   int backlog = 1024;
+  ListenerObserver* observer = nullptr;  // outlives the listener
 };
 
 struct ConnectOptions {

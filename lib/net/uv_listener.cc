@@ -16,6 +16,9 @@ namespace {
 // So many at once, then the connections that are there have their turn.
 constexpr int kAcceptsPerTurn = 32;
 constexpr absl::Duration kExhaustedPause = absl::Milliseconds(100);
+// So long without a pause, and the pauses are over: a log that hears of each
+// end wouldn't be read any more.
+constexpr absl::Duration kCalm = absl::Seconds(5);
 
 bool IsExhaustion(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS ||
@@ -30,7 +33,7 @@ absl::StatusOr<std::unique_ptr<Listener>> UvListener::Open(
   absl::StatusOr<int> fd = OpenListeningSocket(address, options);
   if (!fd.ok()) return fd.status();
   std::unique_ptr<UvListener> listener(
-      new UvListener(loop, *fd, std::move(on_accept)));
+      new UvListener(loop, *fd, options.observer, std::move(on_accept)));
   if (!loop->polls().Add(*fd, EPOLLIN, *listener)) {
     return absl::ResourceExhaustedError("listen on " + address.ToString() +
                                         ": " + ErrorText(errno));
@@ -38,14 +41,16 @@ absl::StatusOr<std::unique_ptr<Listener>> UvListener::Open(
   return listener;
 }
 
-UvListener::UvListener(EventLoop* loop, int fd,
+UvListener::UvListener(EventLoop* loop, int fd, ListenerObserver* observer,
                        Network::AcceptCallback on_accept)
     : loop_(loop),
       fd_(fd),
       on_accept_(
-          std::make_shared<Network::AcceptCallback>(std::move(on_accept))) {}
+          std::make_shared<Network::AcceptCallback>(std::move(on_accept))),
+      observer_(observer) {}
 
 UvListener::~UvListener() {
+  if (calm_ != nullptr) EndPauses();
   loop_->polls().ForgetClosing(*this);
   close(fd_);
 }
@@ -58,7 +63,7 @@ void UvListener::OnEvents(uint32_t events) {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     const int fd = accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
-      if (IsExhaustion(errno)) Pause();
+      if (IsExhaustion(errno)) Pause(errno);
       // Of the others, those that aren't EAGAIN belong to one connection that
       // has gone already; the next event comes for the rest.
       return;
@@ -69,10 +74,20 @@ void UvListener::OnEvents(uint32_t events) {
   }
 }
 
-void UvListener::Pause() {
+void UvListener::Pause(int error) {
   loop_->polls().Modify(fd_, 0, *this);
   pause_ = loop_->StartTimer(
       kExhaustedPause, [this] { loop_->polls().Modify(fd_, EPOLLIN, *this); });
+  const bool first = calm_ == nullptr;
+  calm_ = loop_->StartTimer(kCalm, [this] { EndPauses(); });
+  if (first && observer_ != nullptr) {
+    observer_->OnAcceptPaused(ErrorText(error));
+  }
+}
+
+void UvListener::EndPauses() {
+  calm_.reset();
+  if (observer_ != nullptr) observer_->OnAcceptResumed();
 }
 
 }  // namespace gatehouse

@@ -302,6 +302,43 @@ TEST_F(UvNetworkTest, OutOfDescriptorsAConnectFailsAndSaysSo) {
   EXPECT_EQ(failure->kind, Failure::Kind::kExhausted);
 }
 
+struct PauseNotes : ListenerObserver {
+  void OnAcceptPaused(std::string_view reason) override {
+    ++paused;
+    why = reason;
+  }
+  void OnAcceptResumed() override { ++resumed; }
+  int paused = 0;
+  int resumed = 0;
+  std::string why;
+};
+
+TEST_F(UvNetworkTest, OutOfDescriptorsAListenerPausesAndSaysSoOnce) {
+  PauseNotes notes;
+  ListenOptions options;
+  options.observer = &notes;
+  int accepted = 0;
+  auto listener =
+      network_->Listen(Loopback(), options, [&](auto) { ++accepted; });
+  ASSERT_TRUE(listener.ok());
+  const SocketAddress address = (*listener)->local();
+  const int client = socket(AF_INET, SOCK_STREAM, 0);
+  ASSERT_EQ(connect(client, address.raw(), address.raw_size()), 0);
+  {
+    DescriptorDrought drought;
+    ASSERT_TRUE(RunUntil([&] { return notes.paused > 0; }));
+    RunFor(absl::Milliseconds(350));  // it is tried some more times
+    EXPECT_EQ(accepted, 0);
+  }
+  ASSERT_TRUE(RunUntil([&] { return accepted == 1; }));
+  EXPECT_EQ(notes.paused, 1);
+  EXPECT_THAT(notes.why, HasSubstr("open files"));
+  EXPECT_EQ(notes.resumed, 0) << "it may be exhausted again at once";
+  listener->reset();
+  EXPECT_EQ(notes.resumed, 1);
+  close(client);
+}
+
 TEST_F(UvNetworkTest, ConnectionsThatCloseOrResetAtOnceLeaveNothing) {
   int accepted = 0;
   RecordingHandler handler;

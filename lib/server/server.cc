@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "lib/server/accept_pauses.h"
 #include "lib/server/admin.h"
 #include "lib/server/live_map_threads.h"
 #include "lib/server/local_map_watch.h"
@@ -111,7 +112,7 @@ class Server {
                           : std::max(1u, std::thread::hardware_concurrency());
     for (int i = 0; i < count; ++i) {
       workers_.push_back(std::make_unique<Worker>(
-          log_, new_sessions_, limit_,
+          log_, new_sessions_, limit_, accept_pauses_,
           i == 0 ? Worker::Probing::kOn : Worker::Probing::kOff));
       auto bound = workers_.back()->Open(runtime_, addresses);
       if (!bound.ok()) return Refuse(bound.status());
@@ -248,6 +249,7 @@ class Server {
   std::shared_ptr<const Runtime> runtime_;
   DescriptorLog log_;
   const std::shared_ptr<AddressLimit> limit_ = std::make_shared<AddressLimit>();
+  AcceptPauses accept_pauses_{log_, protocol_.name()};
   std::vector<std::unique_ptr<Worker>> workers_;
   // On a thread of its own: it answers until the last worker has drained.
   const std::unique_ptr<UvNetwork> admin_network_ = UvNetwork::Create();

@@ -6,10 +6,12 @@
 namespace gatehouse {
 
 Worker::Worker(LogSink& log, NewSessionFactory new_sessions,
-               std::shared_ptr<AddressLimit> limit, Probing probing)
+               std::shared_ptr<AddressLimit> limit,
+               ListenerObserver& accept_pauses, Probing probing)
     : log_(log),
       new_sessions_(new_sessions),
       limit_(std::move(limit)),
+      accept_pauses_(accept_pauses),
       probing_(probing) {}
 
 Worker::~Worker() {
@@ -44,6 +46,7 @@ absl::Status Worker::OpenEntrance(const ListenerConfig& config,
   if (entrance.listener == nullptr) {
     ListenOptions options;
     options.reuse_port = true;
+    options.observer = &accept_pauses_;
     auto listener = network_->Listen(
         address, options, [this, name](std::unique_ptr<Stream> stream) {
           OnAccept(name, std::move(stream));

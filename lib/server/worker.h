@@ -34,7 +34,8 @@ class Worker : public SessionOwner {
   enum class Probing { kOff, kOn };
 
   Worker(LogSink& log, NewSessionFactory new_sessions,
-         std::shared_ptr<AddressLimit> limit, Probing probing);
+         std::shared_ptr<AddressLimit> limit, ListenerObserver& accept_pauses,
+         Probing probing);
   ~Worker();
 
   // Opens the listeners and begins to serve with `runtime`. Gives the
@@ -105,6 +106,7 @@ class Worker : public SessionOwner {
   LogSink& log_;
   const NewSessionFactory new_sessions_;
   const std::shared_ptr<AddressLimit> limit_;
+  ListenerObserver& accept_pauses_;
   const Probing probing_;
   const std::shared_ptr<WorkerStats> stats_ = std::make_shared<WorkerStats>();
   std::unique_ptr<UvNetwork> network_ = UvNetwork::Create();
