@@ -158,6 +158,22 @@ class HostileStoreTest(ProxyTestCase):
             self.refused(proxy, self.dialect.CONTACT_ADMIN)
             self.assertLessEqual(len(proxy.await_records("session")), 2)
 
+    def test_front_ends_that_are_each_others_upstream_end_their_loop(self):
+        if self.dialect.SERVICE != "imap":
+            self.skipTest("only IMAP's front ends can tell each other")
+        first, second = (self.start(upstream={"forwardClient": "protocol"}) for _ in range(2))
+        for proxy, other in ((first, second), (second, first)):
+            self.users[ALICE]["host"] = f"{HOST}:{other.port}"
+            proxy.write(proxy.settings, self.users)
+            proxy.await_records("local_map_reloaded")
+        before = self.descriptors(first), self.descriptors(second)
+        self.refused(first, self.dialect.CONTACT_ADMIN)
+        for proxy, most, hops in ((first, before[0], 3), (second, before[1], 2)):
+            self.await_descriptors(proxy, most)
+            self.assertEqual(len(proxy.records("upstream_failure")), hops)
+        loops = [record for record in first.records("upstream_failure") if "loop" in record["detail"]]
+        self.assertEqual(len(loops), 1)
+
     # --- Streams ---
 
     def test_everything_around_the_login_crosses_in_order(self):

@@ -1,4 +1,5 @@
 """imapproxy as an operator meets it: command line, faults, signals, limits, metrics."""
+import json
 import pathlib
 import signal
 import socket
@@ -65,6 +66,43 @@ class CommandLineTest(unittest.TestCase):
             self.assertEqual((checked.stdout, checked.returncode), (expected, 1))
             started = run(f"--config={file.name}")
             self.assertEqual((started.stderr, started.returncode), (expected, 1))
+
+    def test_names_a_file_that_is_not_what_it_should_be(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        certify(folder)
+        own_key = (folder / "key").rename(folder / "other-key")
+        certify(folder)
+        (folder / "nonsense").write_text("nonsense")
+        (folder / "directory").mkdir()
+        config = folder / "c.json"
+        for certificate, key, place in (
+                ("absent", "key", "/tls/certificates/0/certificate"),
+                ("pem", "absent", "/tls/certificates/0/privateKey"),
+                ("directory", "key", "/tls"), ("nonsense", "key", "/tls"), ("pem", "nonsense", "/tls"),
+                ("pem", own_key.name, "/tls"), ("key", "key", "/tls")):
+            config.write_text(json.dumps({
+                "listeners": [{"address": HOST, "tls": "implicit"}],
+                "tls": {"certificates": [{"certificate": certificate, "privateKey": key}]},
+                "mapping": {"mappingHost": HOST}, "authenticateOnProxy": False}))
+            for option in ((), ("--check_config",)):
+                with self.subTest(certificate=certificate, key=key, option=option):
+                    result = run(f"--config={config}", *option)
+                    self.assertEqual(result.returncode, 1)
+                    self.assertIn(f"{config}: {place}", result.stdout + result.stderr)
+                    self.assertIn(str(folder), result.stdout + result.stderr)
+
+    def test_names_a_password_file_that_it_cannot_read(self):
+        with tempfile.TemporaryDirectory() as folder:
+            config = pathlib.Path(folder) / "c.json"
+            config.write_text(json.dumps({
+                "listeners": [{"address": HOST}], "mapping": {"userMap": "m"},
+                "userdbConnectorType": "ldapBind", "userdbConnectorName": "l",
+                "ldapConnectors": [{"name": "l", "urls": ["ldap://127.0.0.1"], "adminDn": "cn=a",
+                                    "adminPasswordFile": "absent"}],
+                "userMaps": [{"name": "m", "type": "ldapBind", "userdbConnectorName": "l"}]}))
+            result = run(f"--config={config}")
+            self.assertEqual(result.returncode, 1)
+            self.assertIn(f"{config}: /ldapConnectors/0/adminPasswordFile: {folder}/absent: ", result.stderr)
 
     def test_names_a_faulty_user_map(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -42,6 +42,10 @@ struct Closed {
 
 // --- Downstream --------------------------------------------------------------
 
+// Front ends that one login may come through before it is taken for a loop, as
+// Dovecot has it.
+inline constexpr int kMostProxyHops = 5;
+
 // How the client wants to prove who it is.
 enum class Credentials {
   kPassword,  // LOGIN, USER/PASS, SASL PLAIN or LOGIN
@@ -64,6 +68,8 @@ struct LoginAttempt {
   bool utf8 = false;
   // SMTP: what the client called itself (ClientFacts::helo).
   std::string helo;
+  // How many front ends it may still come through, this one counted.
+  int proxy_ttl = kMostProxyHops;
 };
 
 // Why a login was refused, in the protocols' common terms; each downstream

@@ -162,8 +162,9 @@ struct UpstreamOptions {
   // POP3/ManageSieve/SMTP XCLIENT), where the upstream offers it.
   bool forward_client = false;
   ClientFacts client;
-  // Hops that a login may still take through front ends (IMAP ID x-proxy-ttl).
-  int proxy_ttl = 5;
+  // Where forward_client: how many front ends the login may still come through,
+  // the upstream counted if it is one (IMAP ID x-proxy-ttl, Dovecot's TTL).
+  int proxy_ttl = kMostProxyHops;
   size_t line_bytes = 65536;     // one reply line: stores send long CAPABILITYs
   size_t preface_bytes = 65536;  // all untagged data before the login's answer
 };

@@ -263,6 +263,7 @@ void Login::OpenUpstream(const Location& location) {
   const auto target = TargetOf(settings_, location);
   if (!target) return Refuse(OfKind(LoginRefusal::Kind::kCredentials));
   record_.upstream = target->endpoint.ToString();
+  if (attempt_.proxy_ttl <= 1) return OnLoop();
   wait_ = OpenUpstreamSession(
       network_, *settings_.protocol, settings_.upstream, *target,
       OptionsFor(location),
@@ -295,6 +296,7 @@ UpstreamOptions Login::OptionsFor(const Location& location) {
     options.login.method = UpstreamLogin::Method::kPassword;
     options.login.secret = std::move(attempt_.secret);
   }
+  options.proxy_ttl = attempt_.proxy_ttl - 1;
   options.client.client = record_.peer;
   if (upstream.forward_client != UpstreamSettings::ForwardClient::kNone) {
     options.client.proxy = proxied_local_.is_set()
@@ -367,6 +369,16 @@ void Login::OnUpstreamRefusal(UpstreamFailed failed) {
     failed.refusal = OfKind(LoginRefusal::Kind::kContactAdmin);
   }
   Refuse(std::move(failed.refusal));
+}
+
+// It has come through so many front ends that each must be the other's
+// upstream.
+void Login::OnLoop() {
+  LogFailure("upstream_failure",
+             {Failure::Side::kUpstream, Failure::Kind::kConfiguration,
+              Failure::Retry::kNo,
+              "a login loop: this login has come through too many front ends"});
+  Refuse(OfKind(LoginRefusal::Kind::kContactAdmin));
 }
 
 void Login::Refuse(LoginRefusal refusal) {

@@ -90,6 +90,7 @@ class Login : private StreamHandler {
   void OnDenied(Denial denial, std::string_view name);
   void OnDirectoryFailure(const Failure& failure);
   void OnUpstreamRefusal(UpstreamFailed failed);
+  void OnLoop();
   void Refuse(LoginRefusal refusal);
   void Answer(const LoginRefusal& refusal);
   void End(std::string_view how, std::string_view detail);

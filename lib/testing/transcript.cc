@@ -87,6 +87,9 @@ std::string Describe(const LoginAttempt& attempt) {
   if (attempt.credentials == Credentials::kToken) text += " token";
   if (attempt.credentials == Credentials::kExternal) text += " external";
   if (attempt.utf8) text += " utf8";
+  if (attempt.proxy_ttl != kMostProxyHops) {
+    text += " proxy_ttl=" + std::to_string(attempt.proxy_ttl);
+  }
   return text;
 }
 

@@ -32,6 +32,7 @@ namespace gatehouse {
 //   StartTls
 //   LoginAttempt MECHANISM user=U secret=S
 //                                 and [ authzid=A][ token|external][ utf8]
+//                                 [ proxy_ttl=N]
 //   Closed REASON                 logout eof too_many_errors
 //                                 too_many_failed_logins limit violation
 //                                 shutdown

@@ -135,22 +135,35 @@ class ImapEndToEndTest(unittest.TestCase):
             text = f"Message-ID: <{number}@example.org>\nSubject: {number}\n\n" + f"{number} line\n" * (number % 97)
             (folder / "far" / "cur" / f"{number}.host:2,S").write_text(text)
             bodies.add(text)
-        self.mbsync(folder, "far", "Push New")
-        self.mbsync(folder, "near", "Pull New")
-        read = [file.read_text() for file in (folder / "near").rglob("*")
-                if file.is_file() and not file.name.startswith(".")]
+        self.mbsync(folder, "far", "Push New", "IMAPS", self.proxy.listeners[1])
+        self.mbsync(folder, "near", "Pull New", "STARTTLS", self.proxy.port)
+        read = self.maildir(folder, "near")
         self.assertEqual(len(read), MANY_MESSAGES)
         self.assertEqual({self.without_sync_header(text) for text in read}, bodies)
+        # Both ways at once, in plaintext: each Maildir's news reach the other by way of the store.
+        for maildir in ("far", "near"):
+            text = f"Message-ID: <{maildir}@example.org>\n\nfrom {maildir}\n"
+            (folder / maildir / "cur" / f"{maildir}.host:2,S").write_text(text)
+            bodies.add(text)
+        for maildir in ("far", "near", "far"):
+            self.mbsync(folder, maildir, "All", "None", self.proxy.port)
+        for maildir in ("far", "near"):
+            self.assertEqual({self.without_sync_header(text) for text in self.maildir(folder, maildir)}, bodies)
 
-    def mbsync(self, folder, maildir, sync):
+    @staticmethod
+    def maildir(folder, name):
+        return [file.read_text() for file in (folder / name).rglob("*")
+                if file.is_file() and not file.name.startswith(".")]
+
+    def mbsync(self, folder, maildir, sync, tls, port):
         control = folder / f"{maildir}.mbsyncrc"
         control.write_text(f"""
 IMAPAccount proxy
 Host localhost
-Port {self.proxy.listeners[1]}
+Port {port}
 User far@example.com
 Pass {PASSWORD}
-SSLType IMAPS
+SSLType {tls}
 CertificateFile {self.cluster.certificates.ca}
 AuthMechs PLAIN
 
@@ -179,15 +192,29 @@ SyncState {folder}/{maildir}.state
     def without_sync_header(text):
         return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("X-TUID: "))
 
+    def each_way(self):
+        """An IMAP4 of each kind that is not logged in: plaintext, STARTTLS, implicit TLS."""
+        plain, upgraded = (imaplib.IMAP4(HOST, self.proxy.port, SECONDS) for _ in range(2))
+        upgraded.starttls(self.trust)
+        implicit = imaplib.IMAP4_SSL(HOST, self.proxy.listeners[1], ssl_context=self.trust, timeout=SECONDS)
+        for client in (plain, upgraded, implicit):
+            self.addCleanup(client.socket().close)
+            yield client
+
     def test_tells_an_idle_client_of_a_new_message(self):
-        waiting = self.client("idle@example.com")
+        for number, waiting in enumerate(self.each_way(), 1):
+            with self.subTest(waiting=type(waiting).__name__, number=number):
+                self.tells_of_a_new_message(waiting, number)
+
+    def tells_of_a_new_message(self, waiting, number):
+        waiting.login("idle@example.com", PASSWORD)
         waiting.select()
         waiting.send(b"i IDLE\r\n")
         self.assertTrue(waiting.readline().startswith(b"+ "))
         self.client("idle@example.com").append("INBOX", None, None, b"Subject: new\r\n\r\nnew\r\n")
         readable, _, _ = select.select([waiting.socket()], [], [], SECONDS)
         self.assertTrue(readable)
-        self.assertEqual(waiting.readline(), b"* 1 EXISTS\r\n")
+        self.assertEqual(waiting.readline(), b"* %d EXISTS\r\n" % number)
 
     def test_passes_a_big_message_both_ways_and_waits_for_a_slow_reader(self):
         self.pass_big_message(self.client("big@example.com"))

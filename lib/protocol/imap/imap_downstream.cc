@@ -11,6 +11,7 @@
 #include "lib/protocol/imap/imap_downstream.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -71,22 +72,38 @@ bool IsHttpMethod(std::string_view tag) {
          std::end(kMethods);
 }
 
-// nstring (RFC 9051 §9), within RFC 2971's length.
-bool TakeIdValue(ImapReader& reader) {
-  if (reader.TakeWord("NIL")) return true;
+// nstring (RFC 9051 §9), within RFC 2971's length; NIL is empty.
+std::optional<std::string_view> TakeIdValue(ImapReader& reader) {
+  if (reader.TakeWord("NIL")) return "";
   const auto value = reader.TakeString();
-  return value && value->octets.size() <= kLongestIdValueBytes;
+  if (!value || value->octets.size() > kLongestIdValueBytes) {
+    return std::nullopt;
+  }
+  return value->octets;
 }
 
-// "NIL" or "(" [string SP nstring *(SP string SP nstring)] ")".
-bool IsIdArgument(ImapReader reader) {
+void LowerTo(std::string_view number, int& ttl) {
+  int lower = 0;
+  const char* end = number.data() + number.size();
+  const auto [stop, error] = std::from_chars(number.data(), end, lower);
+  if (error == std::errc() && stop == end) ttl = std::min(ttl, lower);
+}
+
+// "NIL" or "(" [string SP nstring *(SP string SP nstring)] ")". False where it
+// is neither; an "x-proxy-ttl" in it lowers `proxy_ttl`.
+bool ReadIdArgument(ImapReader reader, int& proxy_ttl) {
   if (reader.TakeWord("NIL")) return reader.AtEnd();
   if (!reader.TakeOctet('(')) return false;
   if (reader.TakeOctet(')')) return reader.AtEnd();
   for (int pairs = 0; pairs < kMostIdPairs; ++pairs) {
     const auto field = reader.TakeString();
     if (!field || field->octets.size() > kLongestIdFieldBytes) return false;
-    if (!reader.TakeSpace() || !TakeIdValue(reader)) return false;
+    if (!reader.TakeSpace()) return false;
+    const auto value = TakeIdValue(reader);
+    if (!value) return false;
+    if (absl::EqualsIgnoreCase(ToAbsl(field->octets), "x-proxy-ttl")) {
+      LowerTo(*value, proxy_ttl);
+    }
     if (reader.TakeOctet(')')) return reader.AtEnd();
     if (!reader.TakeSpace()) return false;
   }
@@ -315,13 +332,15 @@ ImapDownstream::Outcome ImapDownstream::OnNoop(const Command& command) {
   return Answer(command.tag, "OK NOOP completed");
 }
 
-// What a client says of itself is for nobody: above all it never reaches a
+// What a client says of itself goes nowhere: above all it never reaches a
 // store, which would trust our connection's "x-originating-ip".
 ImapDownstream::Outcome ImapDownstream::OnId(const Command& command) {
   ImapReader arguments = command.arguments;
-  if (!arguments.TakeSpace() || !IsIdArgument(arguments)) {
+  int proxy_ttl = proxy_ttl_;
+  if (!arguments.TakeSpace() || !ReadIdArgument(arguments, proxy_ttl)) {
     return BadArguments(command);
   }
+  proxy_ttl_ = proxy_ttl;
   output_ += "* ID (\"name\" \"Gatehouse\")\r\n";
   return Answer(command.tag, "OK ID completed");
 }
@@ -424,6 +443,7 @@ ImapDownstream::Outcome ImapDownstream::OnSaslStep(SaslStep step) {
 
 ImapDownstream::Outcome ImapDownstream::Attempt(LoginAttempt attempt) {
   credentials_ = attempt.credentials;
+  attempt.proxy_ttl = proxy_ttl_;
   state_ = State::kAwaitVerdict;
   return attempt;
 }
@@ -448,6 +468,7 @@ void ImapDownstream::TlsEstablished(const TlsFacts& facts) {
   options_.tls_active = true;
   options_.tls = facts;
   tag_.clear();
+  proxy_ttl_ = kMostProxyHops;
   state_ = State::kAwaitCommand;
 }
 

@@ -26,6 +26,9 @@ namespace gatehouse {
 //   large is refused with [TOOBIG], and the session goes on.
 // - limits.commands, bad_commands and failed_logins end it with BYE. A failed
 //   login is one that blames the client's credentials.
+// - Of what a client says by ID, x-proxy-ttl alone is heeded, and by nobody's
+//   leave: it can but lower LoginAttempt::proxy_ttl. Two front ends that are
+//   each other's upstream end their loop by it.
 // - A client that speaks HTTP is cut off without a word.
 class ImapDownstream final : public DownstreamMachine {
  public:
@@ -99,6 +102,7 @@ class ImapDownstream final : public DownstreamMachine {
   std::string tag_;                                   // of the login under way
   Credentials credentials_ = Credentials::kPassword;  // likewise
   LoginRefusal::Kind pending_refusal_ = LoginRefusal::Kind::kCredentials;
+  int proxy_ttl_ = kMostProxyHops;  // of the login to come
   int commands_ = 0;
   int bad_commands_ = 0;
   int failed_logins_ = 0;
