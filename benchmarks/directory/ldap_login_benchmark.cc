@@ -13,8 +13,11 @@
 #include <vector>
 
 #include "lib/directory/ldap_directory.h"
+#include "lib/directory/live_map.h"
+#include "lib/directory/live_map_follower.h"
 #include "lib/net/uv_network.h"
 #include "lib/testing/real_slapd.h"
+#include "lib/testing/recording_log.h"
 
 namespace gatehouse {
 namespace {
@@ -41,6 +44,7 @@ RealSlapd::Options SlapdWith(int hash) {
       "4AEuSEJonK9bkKidZpH0"};
   RealSlapd::Options options;
   options.log = false;
+  options.database_config = "overlay syncprov\n";
   for (int i = 0; i < kAccounts; ++i) {
     options.ldif += MailEntry(Uid(i), Uid(i) + "@example.com", kStored[hash],
                               "mailHost: store.example.com\n");
@@ -95,8 +99,20 @@ void BM_PlainBinds(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * kLogins);
 }
 
-// As the proxy logs in: a search for the account, and a bind as it.
-void BM_DirectoryLogins(benchmark::State& state) {
+// Runs the network's loop until the map is whole.
+void AwaitLive(UvNetwork& network, const LiveMap& map) {
+  std::unique_ptr<Operation> look;
+  std::function<void()> check = [&] {
+    if (map.state() == LiveMap::State::kLive) return network.Stop();
+    look = network.StartTimer(absl::Milliseconds(10), check);
+  };
+  look = network.Defer(check);
+  network.Run();
+}
+
+// As the proxy logs in: a bind as the account, which a search has found or,
+// where the directory is followed, a map in memory.
+void LogIn(benchmark::State& state, bool follow) {
   const RealSlapd slapd(SlapdWith(static_cast<int>(state.range(0))));
   auto options = std::make_shared<LdapOptions>();
   options->urls = {slapd.url()};
@@ -106,7 +122,16 @@ void BM_DirectoryLogins(benchmark::State& state) {
   options->max_bind_connections = static_cast<size_t>(state.range(1));
   options->timeout = absl::Seconds(30);
   auto network = UvNetwork::Create();
-  auto directory = *CreateLdapDirectory(*network, options);
+  RecordingLog log;
+  std::shared_ptr<LiveMap> map;
+  std::unique_ptr<LiveMapFollower> follower;
+  if (follow) {
+    map = *LiveMap::Create(options, {});
+    follower =
+        std::make_unique<LiveMapFollower>(*network, log, "slapd", options, map);
+    AwaitLive(*network, *map);
+  }
+  auto directory = *CreateLdapDirectory(*network, options, map);
   // As many clients as keep the connections busy, with some to spare.
   const int clients = 2 * static_cast<int>(state.range(1));
   std::vector<std::unique_ptr<Operation>> operations(clients);
@@ -132,6 +157,9 @@ void BM_DirectoryLogins(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * kLogins);
 }
 
+void BM_DirectoryLogins(benchmark::State& state) { LogIn(state, false); }
+void BM_FollowedLogins(benchmark::State& state) { LogIn(state, true); }
+
 void Sizes(benchmark::internal::Benchmark* benchmark) {
   benchmark->ArgNames({"hash", "connections"})
       ->ArgsProduct({{kPlain, kSha512Crypt}, {4, 16}})
@@ -140,6 +168,7 @@ void Sizes(benchmark::internal::Benchmark* benchmark) {
 }
 BENCHMARK(BM_PlainBinds)->Apply(Sizes);
 BENCHMARK(BM_DirectoryLogins)->Apply(Sizes);
+BENCHMARK(BM_FollowedLogins)->Apply(Sizes);
 
 }  // namespace
 }  // namespace gatehouse
