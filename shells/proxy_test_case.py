@@ -106,8 +106,8 @@ class ProxyTestCase(unittest.TestCase):
 
     @staticmethod
     def memory_kib(proxy):
-        """Resident, of its own. ThreadSanitizer keeps up to eight octets for each of the program's."""
+        """Resident, of its own. A sanitizer keeps up to eight octets for each of the program's."""
         process = pathlib.Path(f"/proc/{proxy.process.pid}")
         status = (process / "status").read_text()
         kib = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("RssAnon:"))
-        return kib // 8 if "libtsan" in (process / "maps").read_text() else kib
+        return kib // 8 if re.search("lib[at]san", (process / "maps").read_text()) else kib

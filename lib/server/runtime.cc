@@ -128,6 +128,12 @@ void SetKnowledge(Runtime& runtime, const Runtime* previous) {
   runtime.home_knowledge =
       MakeKnowledge(config.smtp->home_capabilities,
                     previous == nullptr ? nullptr : &previous->home_knowledge);
+  // A list that is configured is announced as it stands.
+  if (!config.capabilities.empty()) return;
+  runtime.relay_knowledge = MakeKnowledge(
+      {}, previous == nullptr ? nullptr : &previous->relay_knowledge);
+  runtime.fallback_knowledge = MakeKnowledge(
+      {}, previous == nullptr ? nullptr : &previous->fallback_knowledge);
 }
 
 // All but where they lead to, and what is known of that.

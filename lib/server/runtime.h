@@ -41,7 +41,10 @@ struct Runtime {
   LiveMaps live_maps;  // of connectors with "follow"; kept by LiveMapThreads
   std::shared_ptr<FailedLogins> failed_logins;
   UpstreamKnowledge knowledge;
-  UpstreamKnowledge home_knowledge;  // smtp only
+  // smtp only: of users' own hosts, /relayHost and /fallbackRelay.
+  UpstreamKnowledge home_knowledge;
+  UpstreamKnowledge relay_knowledge;
+  UpstreamKnowledge fallback_knowledge;
 };
 
 struct RuntimeResult {

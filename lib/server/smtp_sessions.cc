@@ -15,6 +15,7 @@ namespace {
 std::shared_ptr<const MailRelay> MakeRelay(
     const std::optional<RelayConfig>& config,
     const std::shared_ptr<const TlsClientContext>& tls,
+    const UpstreamKnowledge& knowledge,
     const std::vector<SocketAddress>& own_listeners) {
   if (!config) return nullptr;
   auto relay = std::make_shared<MailRelay>();
@@ -23,6 +24,10 @@ std::shared_ptr<const MailRelay> MakeRelay(
   relay->upstream = MakeUpstreamSettings(config->upstream, tls, own_listeners);
   relay->user = config->user;
   relay->password = Secret(config->password);
+  if (knowledge.capabilities != nullptr) {
+    relay->capabilities =
+        std::make_shared<CapabilitiesView>(knowledge.capabilities);
+  }
   return relay;
 }
 
@@ -31,12 +36,50 @@ std::shared_ptr<const MailSettings> MakeMailSettings(
     const std::vector<SocketAddress>& own_listeners) {
   const SmtpConfig& config = *runtime.config.smtp;
   auto mail = std::make_shared<MailSettings>(config.mail);
-  mail->fallback_relay =
-      MakeRelay(config.fallback_relay, runtime.fallback_tls, own_listeners);
-  mail->relay_host =
-      MakeRelay(config.relay_host, runtime.relay_tls, own_listeners);
+  mail->fallback_relay = MakeRelay(config.fallback_relay, runtime.fallback_tls,
+                                   runtime.fallback_knowledge, own_listeners);
+  mail->relay_host = MakeRelay(config.relay_host, runtime.relay_tls,
+                               runtime.relay_knowledge, own_listeners);
   mail->pool = std::make_shared<UpstreamPool>(network, config.pool);
   return mail;
+}
+
+// For the capability probe: a relay is an upstream that is always asked.
+std::shared_ptr<const SessionSettings> MakeProbedRelay(
+    const Runtime& runtime, const MailRelay& relay, const RelayConfig& config,
+    std::shared_ptr<const TlsClientContext> tls,
+    const UpstreamKnowledge& knowledge,
+    const std::vector<SocketAddress>& own_listeners) {
+  auto probed = std::make_shared<SessionSettings>();
+  probed->protocol = relay.protocol;
+  probed->host_name = runtime.config.host_name;
+  probed->default_upstream = relay.endpoint;
+  probed->upstream =
+      MakeUpstreamSettings(config.upstream, std::move(tls), own_listeners);
+  probed->capabilities = relay.capabilities;
+  probed->upstreams_met = knowledge.met;
+  return probed;
+}
+
+// Of the relays whose capabilities are learned.
+std::vector<std::shared_ptr<const SessionSettings>> MakeProbedRelays(
+    const Runtime& runtime, const MailSettings& mail,
+    const std::vector<SocketAddress>& own_listeners) {
+  const SmtpConfig& config = *runtime.config.smtp;
+  std::vector<std::shared_ptr<const SessionSettings>> probed;
+  const auto add = [&](const MailRelay* relay,
+                       const std::optional<RelayConfig>& relay_config,
+                       const std::shared_ptr<const TlsClientContext>& tls,
+                       const UpstreamKnowledge& knowledge) {
+    if (relay == nullptr || knowledge.met == nullptr) return;
+    probed.push_back(MakeProbedRelay(runtime, *relay, *relay_config, tls,
+                                     knowledge, own_listeners));
+  };
+  add(mail.relay_host.get(), config.relay_host, runtime.relay_tls,
+      runtime.relay_knowledge);
+  add(mail.fallback_relay.get(), config.fallback_relay, runtime.fallback_tls,
+      runtime.fallback_knowledge);
+  return probed;
 }
 
 class SmtpSessions final : public SessionFactory {
@@ -46,7 +89,8 @@ class SmtpSessions final : public SessionFactory {
       : network_(network),
         log_(log),
         stores_(MakeSessionSettings(runtime, network, log, own_listeners)),
-        mail_(MakeMailSettings(runtime, network, own_listeners)) {
+        mail_(MakeMailSettings(runtime, network, own_listeners)),
+        relays_(MakeProbedRelays(runtime, *mail_, own_listeners)) {
     if (runtime.config.smtp->submission == SmtpConfig::SubmissionMode::kHome) {
       home_ = MakeHomeSettings(runtime, *stores_, own_listeners);
     }
@@ -70,7 +114,7 @@ class SmtpSessions final : public SessionFactory {
   }
 
   std::vector<std::shared_ptr<const SessionSettings>> probed() const override {
-    std::vector<std::shared_ptr<const SessionSettings>> probed;
+    std::vector<std::shared_ptr<const SessionSettings>> probed = relays_;
     for (const auto& settings : {stores_, home_}) {
       if (settings != nullptr && settings->upstreams_met != nullptr) {
         probed.push_back(settings);
@@ -89,6 +133,8 @@ class SmtpSessions final : public SessionFactory {
   LogSink& log_;
   const std::shared_ptr<const SessionSettings> stores_;
   const std::shared_ptr<const MailSettings> mail_;
+  // Each relay's, for the probe.
+  const std::vector<std::shared_ptr<const SessionSettings>> relays_;
   std::shared_ptr<const SessionSettings> home_;  // null: submission is routed
 };
 

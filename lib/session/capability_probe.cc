@@ -101,8 +101,10 @@ void CapabilityProbe::OnFailure(const std::string& name,
 
 void CapabilityProbe::Publish() {
   std::optional<std::vector<std::string>> common;
+  std::string names;
   for (const auto& [name, upstream] : upstreams_) {
     if (!upstream.answer) continue;
+    names.append(names.empty() ? "" : " ").append(name);
     common = common ? settings_->protocol->CommonCapabilities(*common,
                                                               *upstream.answer)
                     : *upstream.answer;
@@ -121,6 +123,7 @@ void CapabilityProbe::Publish() {
   }
   LogRecord record("capabilities_learned");
   record.Text("service", settings_->protocol->name())
+      .Text("upstreams", names)
       .Text("capabilities", list);
   log_.Write(record);
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lib/session/client_arrival.h"
+#include "lib/session/mail_offer.h"
 #include "lib/session/upstream_pool.h"
 
 namespace gatehouse {
@@ -102,6 +103,8 @@ void MailSession::Greet() {
   SmtpReceiverOptions options;
   options.downstream =
       DownstreamOptionsFor(*settings_, *listener_, record_, tls_facts_);
+  options.downstream.upstream_capabilities = OfferedByRelaysToo(
+      std::move(options.downstream.upstream_capabilities), *mail_, party_.role);
   options.message_bytes = mail_->message_bytes;
   options.recipients = mail_->recipients;
   options.transactions = mail_->transactions;

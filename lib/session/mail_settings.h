@@ -44,6 +44,8 @@ struct MailRelay {
   // AUTH (RFC 4954); empty: none.
   std::string user;
   Secret password;
+  // What it offers; null: isn't learned.
+  std::shared_ptr<CapabilitiesView> capabilities;
 };
 
 // How long a connection to an upstream is kept for later transactions.
