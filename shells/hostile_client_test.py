@@ -12,7 +12,7 @@ import unittest
 from shells.dialects import DIALECTS, GIBIBYTE, base64_of, plain
 from shells.fake_store import ScriptedStore
 from shells.proxy_test_case import ALICE, TLS_HOST, ProxyTestCase
-from shells.shell_process import HOST, PASSWORD, SECONDS, map_entry
+from shells.shell_process import HOST, PASSWORD, SECONDS, kept_for_each_octet, map_entry
 
 KIB = 1024
 CONNECTIONS = 1000
@@ -432,11 +432,12 @@ class ResourceTest(ProxyTestCase):
         for line in list(self.dialect.logins(ALICE, PASSWORD))[1]:
             answer = self.ask(secure, line)
         self.assertRegex(answer, "^" + self.dialect.ACCEPTED)
+        if kept_for_each_octet(proxy.process.pid) > 1:
+            self.skipTest("a sanitizer keeps what was freed")
         memory = self.writable_memory(proxy.process.pid)
-        self.assertIn(ALICE.encode(), memory)  # the search finds what there is
-        self.assertNotIn(PASSWORD.encode(), memory)
-        for shift in range(3):
-            self.assertNotIn(base64_of("x" * shift + PASSWORD)[4:-4].encode(), memory)
+        self.assertTrue(ALICE.encode() in memory, "the search finds what there is")
+        for secret in (PASSWORD, *(base64_of("x" * shift + PASSWORD)[4:-4] for shift in range(3))):
+            self.assertFalse(secret.encode() in memory, secret)
         self.hears(client)
 
     @staticmethod

@@ -9,7 +9,7 @@ import unittest
 
 from shells.dialects import Imap
 from shells.fake_store import FakeStore
-from shells.shell_process import HOST, PASSWORD, SECONDS, Client, ShellProcess, map_entry
+from shells.shell_process import HOST, PASSWORD, SECONDS, Client, ShellProcess, kept_for_each_octet, map_entry
 
 TLS_HOST = "127.0.0.2"  # where start_with_tls() listens with implicit TLS
 ALICE = "alice@example.com"
@@ -106,8 +106,8 @@ class ProxyTestCase(unittest.TestCase):
 
     @staticmethod
     def memory_kib(proxy):
-        """Resident, of its own. A sanitizer keeps up to eight octets for each of the program's."""
-        process = pathlib.Path(f"/proc/{proxy.process.pid}")
-        status = (process / "status").read_text()
+        """Resident, of its own."""
+        pid = proxy.process.pid
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
         kib = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("RssAnon:"))
-        return kib // 8 if re.search("lib[at]san", (process / "maps").read_text()) else kib
+        return kib // kept_for_each_octet(pid)

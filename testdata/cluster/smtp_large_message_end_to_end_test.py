@@ -8,6 +8,7 @@ import threading
 import time
 import unittest
 
+from shells.shell_process import kept_for_each_octet
 from testdata.cluster.cluster import HOST, Cluster, free_port
 from testdata.cluster.deliveries import copies
 from testdata.cluster.postfix import Postfix
@@ -55,8 +56,9 @@ class SmtpLargeMessageEndToEndTest(unittest.TestCase):
                 file.unlink()
 
     def peak_mib(self):
-        status = pathlib.Path(f"/proc/{self.router.process.pid}/status").read_text()
-        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
+        pid = self.router.process.pid
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024 / kept_for_each_octet(pid)
 
     def envelope(self, users):
         """Then the peak of before the message."""
