@@ -97,9 +97,14 @@ class HostileStoreTest(RouterTestCase):
                              (b"550 " + b"x" * 5000 + b"\r\n", r"^550 5\.\d\.\d [ -~]{1,500}$"),
                              (b"550 2.0.0 lies\r\n", r"^550 5\.\d\.\d "), (b"550\r\n", r"^550 5\.\d\.\d"),
                              (b"450 5.1.1 lies\r\n", r"^450 4\.\d\.\d "), (b"550 5.1 x\r\n", r"^550 5\.\d\.\d "),
-                             (multi_line(550, [b"5.1.1 a", b"5.1.1 b"]), r"^550 5\.1\.1 b$")):
+                             (b"550 5.1.1 b\xc3\xbccher \x9b2J\xff\r\n", r"^550 5\.1\.1 b\?\?cher \?2J\?$"),
+                            (b"550 5.1.1\x9b no\r\n", r"^550 5\.0\.0 5\.1\.1\? no$"),
+                            (b"550 5.1.99999 no\r\n", r"^550 5\.0\.0 5\.1\.99999 no$"),
+                            (b"221 2.0.0 bye\r\n", r"^250 2\.0\.0 bye$"), (b"251 2.1.5 ok\r\n", r"^251 2\.1\.5 ok$"),
+                            (multi_line(550, [b"5.1.1 a", b"5.1.1 b"]), r"^550 5\.1\.1 b$")):
             with self.subTest(words=words[:30]):
                 self.assertRegex(self.hear(router, RCPT=words)["RCPT"], heard)
+                self.assertRegex(self.hear(router, message=words)["message"], heard.replace("251", "25[01]"))
 
     def test_an_lmtp_store_answers_for_each_recipient_and_no_other(self):
         router = self.start(upstream={"protocol": "lmtp"}, upstreamPool={"connections": 32})

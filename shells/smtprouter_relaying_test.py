@@ -21,6 +21,11 @@ OURS = {
     "postmaster@example.com": "postmaster@example.com",
     IN_ASCII: IN_ASCII,
     BUECHER: BUECHER,
+    # Source routes lead nowhere: what counts, and is handed on, is the mailbox (RFC 5321 appendix C).
+    f"@example.org:{ALICE}": ALICE,
+    f"@example.org,@mx.example.net:{ALICE}": ALICE,
+    f"@mx.example.com:{ALICE}": ALICE,
+    "@example.org:alice+lists@Example.COM": "alice+lists@example.com",
 }
 # Recipient → as the relay hears of it, from those who may ask for that.
 ELSEWHERE = {
@@ -35,6 +40,9 @@ ELSEWHERE = {
     "alice@127.0.0.1": "alice@127.0.0.1",
     "alice@[127.0.0.1]": "alice@[127.0.0.1]",
     "alice@[IPv6:::1]": "alice@[ipv6:::1]",
+    f"@example.com:{CAROL}": CAROL,
+    f"@mx.example.com,@example.com:{CAROL}": CAROL,
+    "@example.com:alice@[127.0.0.1]": "alice@[127.0.0.1]",
 }
 # Recipient → the answer, whoever asks.
 NOWHERE = {
@@ -50,9 +58,15 @@ NOWHERE = {
     "example.org!example.com!carol@example.org": "553 5.1.3",
     f'"{CAROL}"@example.com': "553 5.1.3",
     r'"alice\"@example.org"@example.com': "553 5.1.3",
-    "@example.com:carol@example.org": "501 5.1.3",
-    "@example.com,@example.org:carol@example.com": "501 5.1.3",
-    "@example.org:alice@example.com": "501 5.1.3",
+    "@example.org:nobody@example.com": "550 5.1.1",
+    "@example.com:carol%example.org@example.com": "553 5.1.3",
+    f'@example.com:"{CAROL}"@example.com': "553 5.1.3",
+    "@example.com:postmaster": "501 5.1.3",
+    "@example.com:@example.org:alice@example.com": "501 5.1.3",
+    "@example.com,:alice@example.com": "501 5.1.3",
+    "@[127.0.0.1]:alice@example.com": "501 5.1.3",
+    f"@example.com:{ALICE},{CAROL}": "501 5.1.3",
+    f"@example.com:{ALICE},@example.org:{CAROL}": "501 5.1.3",
     "carol@example.org@example.com": "501 5.1.3",
     "alice@example.com@example.org": "501 5.1.3",
     r"alice\@example.org@example.com": "501 5.1.3",
@@ -124,7 +138,7 @@ class RelayingTest(RouterTestCase):
     def test_a_user_reaches_everybody_under_an_own_name(self):
         for implicit in (False, True):
             client = self.submission(self.router, ALICE, implicit)
-            for sender in (ALICE, "Alice@Example.Com", "alice+lists@example.com", ""):
+            for sender in (ALICE, "Alice@Example.Com", "alice+lists@example.com", "", f"@example.org:{ALICE}"):
                 for recipient, heard in OURS.items():
                     self.assert_verdict(client, sender, recipient, ("250 2.1.5", [heard], []))
                 for recipient, heard in ELSEWHERE.items():
@@ -135,7 +149,8 @@ class RelayingTest(RouterTestCase):
     def test_a_user_has_no_other_name(self):
         client = self.submission(self.router, ALICE)
         for sender in (BOB, SENDER, "alice@example.org", "alice@sub.example.com", "postmaster@example.com",
-                       IN_ASCII, "+alice@example.com", "alicex@example.com"):
+                       IN_ASCII, "+alice@example.com", "alicex@example.com", f"@example.com:{BOB}",
+                       "@example.com:alice@example.org"):
             self.assert_none(client, sender, "553 5.7.1")
 
     def test_whoever_has_not_logged_in_submits_nothing(self):

@@ -26,6 +26,8 @@ SmtpReply ForClient(const SmtpReply& reply) {
     return MakeSmtpReply(451, "4.3.2", "Upstream not ready, try again later");
   }
   SmtpReply fit = reply;
+  // Of all that means yes, a client knows these at RCPT and behind a message.
+  if (fit.positive() && fit.code != 251) fit.code = 250;
   if (fit.enhanced.empty() && fit.code >= 200) {
     fit.enhanced = std::to_string(fit.code / 100) + ".0.0";
   }

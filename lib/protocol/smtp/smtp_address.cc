@@ -1,4 +1,4 @@
-// Rules: RFC 5321 §4.1.2 (Path, Mailbox), §4.1.3 (address literals), §4.5.3.1
+// Rules: RFC 5321 §4.1.2 (Path, A-d-l, Mailbox), §4.1.3 (address literals), §4.5.3.1
 // (sizes); RFC 6531 §3.3 (UTF-8 in atoms, quoted strings and U-labels).
 
 #include "lib/protocol/smtp/smtp_address.h"
@@ -71,6 +71,17 @@ bool IsAddressLiteral(std::string_view domain) {
   return parsed.has_value() && parsed->is_v6() == v6;
 }
 
+// "@a,@b": the route that stands before the ":" of a path.
+bool IsSourceRoute(std::string_view route) {
+  while (true) {
+    const size_t comma = std::min(route.find(','), route.size());
+    const std::string_view hop = route.substr(0, comma);
+    if (!hop.starts_with('@') || !IsDomainName(hop.substr(1))) return false;
+    if (comma == route.size()) return true;
+    route.remove_prefix(comma + 1);
+  }
+}
+
 bool IsDomain(std::string_view domain) {
   return domain.size() <= kLongestDomainBytes &&
          (IsDomainName(domain) || IsAddressLiteral(domain));
@@ -138,6 +149,19 @@ std::optional<SmtpAddress> ParseSmtpAddress(std::string_view text) {
   address.local_part = *local_part;
   address.domain = absl::AsciiStrToLower(ToAbsl(text.substr(1)));
   if (address.ToString().size() > kLongestAddressBytes) return std::nullopt;
+  return address;
+}
+
+std::optional<SmtpAddress> ParseSmtpPath(std::string_view text) {
+  if (!text.starts_with('@')) return ParseSmtpAddress(text);
+  const size_t colon = text.find(':');
+  if (text.size() > kLongestAddressBytes || colon == text.npos ||
+      !IsLoginName(text) || !IsSourceRoute(text.substr(0, colon))) {
+    return std::nullopt;
+  }
+  auto address = ParseSmtpAddress(text.substr(colon + 1));
+  // No route leads to <Postmaster>, who is at home everywhere.
+  if (address && address->domain.empty()) return std::nullopt;
   return address;
 }
 

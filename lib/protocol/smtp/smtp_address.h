@@ -24,10 +24,15 @@ struct SmtpAddress {
   std::string ToString() const;
 };
 
-// What stands between "<" and ">", the null path excluded. Source routes
-// ("@a,@b:user@c"), an empty local part, percent-free syntax errors and
-// everything beyond the RFC's sizes (64, 255, 254 octets) are refused.
+// A mailbox, or "postmaster". An empty local part, whatever isn't quite the
+// RFC's syntax and everything beyond its sizes (64, 255, 254 octets) is refused.
 std::optional<SmtpAddress> ParseSmtpAddress(std::string_view text);
+
+// What stands between "<" and ">", the null path excluded: an address, or a
+// source route and a mailbox ("@a,@b:user@c"). The route is read and forgotten
+// (RFC 5321 §3.6.1, appendix C): the mailbox alone says where mail goes, and
+// whether it may; what is handed on has no route.
+std::optional<SmtpAddress> ParseSmtpPath(std::string_view text);
 
 }  // namespace gatehouse
 

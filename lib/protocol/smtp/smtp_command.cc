@@ -288,7 +288,7 @@ std::variant<SmtpMail, SmtpReply> ParseSmtpMail(std::string_view text,
     }
   }
   if (arguments->path.empty()) return mail;
-  mail.sender = ParseSmtpAddress(arguments->path);
+  mail.sender = ParseSmtpPath(arguments->path);
   if (!mail.sender || mail.sender->domain.empty()) {
     return MakeSmtpReply(501, "5.1.7", "This isn't a sender's address.");
   }
@@ -312,7 +312,7 @@ std::variant<SmtpRcpt, SmtpReply> ParseSmtpRcpt(std::string_view text,
       return *std::move(refusal);
     }
   }
-  auto recipient = ParseSmtpAddress(arguments->path);
+  auto recipient = ParseSmtpPath(arguments->path);
   if (!recipient) {
     return MakeSmtpReply(501, "5.1.3", "This isn't a recipient's address.");
   }

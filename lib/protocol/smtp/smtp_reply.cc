@@ -11,7 +11,7 @@ constexpr size_t kLongestLineBytes = 512;
 void AppendPrintable(std::string& to, std::string_view text) {
   for (const char c : text) {
     const auto octet = static_cast<unsigned char>(c);
-    to += octet < 0x20 || octet == 0x7f ? '?' : c;
+    to += octet < 0x20 || octet >= 0x7f ? '?' : c;
   }
 }
 

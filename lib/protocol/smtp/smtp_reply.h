@@ -23,7 +23,9 @@ SmtpReply MakeSmtpReply(int code, std::string_view enhanced,
                         std::string_view text);
 
 // As it goes over the wire, each line with its code, the enhanced code and
-// CRLF. Control characters in texts become '?', lines are cut at 512 octets.
+// CRLF. Whatever isn't printable ASCII in texts becomes '?', also what a client
+// that said SMTPUTF8 could read: a server's words are no more trusted for that.
+// Lines are cut at 512 octets.
 std::string FormatSmtpReply(const SmtpReply& reply);
 
 // For logs: "550 5.1.1 No such user", the first line only.

@@ -17,19 +17,23 @@ int CodeOf(std::string_view line) {
   return (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
 }
 
+// "0", or at most three digits without a leading zero (RFC 3463 §2).
+bool IsEnhancedPart(std::string_view part) {
+  return !part.empty() && part.size() <= 3 &&
+         std::all_of(part.begin(), part.end(), IsDigit) &&
+         (part.size() == 1 || part[0] != '0');
+}
+
 // The enhanced code (RFC 2034 §4) at the front of a text, of the reply's own
 // class; empty where there is none.
 std::string_view EnhancedOf(std::string_view text, char reply_class) {
   const std::string_view word = text.substr(0, text.find(' '));
-  if (word.size() < 5 || word.size() > 9 || word[0] != reply_class) return "";
-  if (reply_class == '3' || word[1] != '.' || word.back() == '.') return "";
-  int dots = 0;
-  for (size_t i = 1; i < word.size(); ++i) {
-    if (word[i] == '.' && word[i - 1] == '.') return "";
-    if (word[i] == '.') ++dots;
-    if (word[i] != '.' && !IsDigit(word[i])) return "";
-  }
-  return dots == 2 ? word : "";
+  if (word.size() < 5 || word[0] != reply_class || word[1] != '.') return "";
+  const size_t dot = word.find('.', 2);
+  const bool sound = reply_class != '3' && dot != word.npos &&
+                     IsEnhancedPart(word.substr(2, dot - 2)) &&
+                     IsEnhancedPart(word.substr(dot + 1));
+  return sound ? word : "";
 }
 
 }  // namespace

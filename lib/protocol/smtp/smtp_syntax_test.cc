@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <optional>
 #include <random>
 #include <string>
@@ -51,7 +52,7 @@ TEST(SmtpAddressTest, EachFormHasOneReading) {
       {"bob@", "refused"},
       {"bob@@x", "refused"},
       {"u@dom@other", "refused"},
-      {"@a,@b:u@c", "refused"},
+      {"@a,@b:u@c", "refused"},  // a path, not an address
       {"@a:u@c", "refused"},
       {"\"\"@dom", "refused"},
       {"\"a@dom", "refused"},
@@ -84,6 +85,48 @@ TEST(SmtpAddressTest, EachFormHasOneReading) {
   for (const auto& [text, reading] : cases) {
     EXPECT_EQ(Reading(text), reading) << text;
   }
+}
+
+TEST(SmtpAddressTest, ASourceRouteIsReadAndForgotten) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"@a:u@c", "u at c"},
+      {"@a,@b:u@c", "u at c"},
+      {"@a.example,@b_c.example:\"u@x\"@C.example", "u@x at c.example"},
+      {"@ex\xc3\xa4mple.com:u@c", "u at c"},
+      {"@a:u@[127.0.0.1]", "u at [127.0.0.1]"},
+      {"u@c", "u at c"},
+      {"Postmaster", "Postmaster at "},
+      {"@a:Postmaster", "refused"},
+      {"@a:u", "refused"},
+      {"@a:", "refused"},
+      {"@a", "refused"},
+      {"@a,:u@c", "refused"},
+      {"@a,b:u@c", "refused"},
+      {"a:u@c", "refused"},
+      {"@:u@c", "refused"},
+      {"@a, @b:u@c", "refused"},
+      {"@a@b:u@c", "refused"},
+      {"@a:@b:u@c", "refused"},
+      {"@a::u@c", "refused"},
+      {"@[127.0.0.1]:u@c", "refused"},
+      {"@a\xff:u@c", "refused"},
+      {"@a\x1b:u@c", "refused"},
+      {"@a:u@c:d", "refused"},
+      {"u@c,@a", "refused"},
+      {"@" + std::string(64, 'a') + ":u@c", "refused"},
+  };
+  for (const auto& [text, reading] : cases) {
+    const auto address = ParseSmtpPath(text);
+    EXPECT_EQ(address ? address->local_part + " at " + address->domain
+                      : "refused",
+              reading)
+        << text;
+  }
+  std::string route = "@d";
+  while (route.size() + 2 <= 250) route += ",@d";
+  EXPECT_TRUE(ParseSmtpPath("@d" + std::string(":u@c")));
+  EXPECT_TRUE(ParseSmtpPath(route.substr(0, 248) + ":u@c"));
+  EXPECT_FALSE(ParseSmtpPath(route + ",@d:u@c"));
 }
 
 TEST(SmtpAddressTest, SizesOfTheRfcAreTheLimits) {
@@ -208,7 +251,9 @@ TEST(SmtpCommandTest, RcptIsReadAndHandedOnWithItsParameters) {
       {"TO:<a@b> notify=never", "RCPT TO:<a@b> NOTIFY=never"},
       {"TO:<>", "501 5.1.3"},
       {"TO:bob@x", "501 5.5.4"},
-      {"TO:<@a,@b:u@c>", "501 5.1.3"},
+      {"TO:<@a,@b:u@c>", "RCPT TO:<u@c>"},
+      {"TO:<@a,@b:u%d@c>", "553 5.1.3"},
+      {"TO:<@a,b:u@c>", "501 5.1.3"},
       {"TO:<user%other@dom>", "553 5.1.3"},
       {"TO:<other!user@dom>", "553 5.1.3"},
       {"TO:<\"u@other\"@dom>", "553 5.1.3"},
@@ -292,6 +337,12 @@ TEST(SmtpReplyTest, GoesOverTheWireLineByLine) {
             "250-mx\r\n250 SIZE 5\r\n");
   EXPECT_EQ(FormatSmtpReply({451, "4.3.0", {"a\r\nb\x7f", ""}}),
             "451-4.3.0 a??b?\r\n451 4.3.0 \r\n");
+  std::string all;
+  for (int octet = 0; octet < 256; ++octet) all += static_cast<char>(octet);
+  const std::string line = FormatSmtpReply(MakeSmtpReply(550, "5.1.1", all));
+  EXPECT_EQ(line.size(), 10 + all.size() + 2);
+  EXPECT_TRUE(std::all_of(line.begin(), line.end() - 2,
+                          [](char c) { return c >= ' ' && c <= '~'; }));
   const std::string cut =
       FormatSmtpReply(MakeSmtpReply(451, "4.3.0", std::string(600, 'x')));
   EXPECT_EQ(cut.size(), 512u);
@@ -329,6 +380,19 @@ TEST(SmtpReplyReaderTest, SoundRepliesAreReadInWhateverPieces) {
               (std::vector<std::string>{
                   "250 |ok", "250 |", "250 |mx|SIZE 5|2.x", "550 5.1.1|no|such",
                   "354 |go", "250 2.0.0|"}));
+  }
+}
+
+TEST(SmtpReplyReaderTest, AnEnhancedCodeIsOneOfItsClassAndNothingElse) {
+  for (const std::string code : {"5.1.1", "5.0.0", "5.10.999"}) {
+    EXPECT_EQ(Replies("550 " + code + " no\r\n", 100),
+              std::vector<std::string>{"550 " + code + "|no"});
+  }
+  for (const std::string word :
+       {"4.1.1", "5.1", "5.1.", "5..1", "5.1.1.1", "5.01.1", "5.1.1000",
+        "5.1.+1", "5.1.1,", "55.1.1", "5.1.\xb2", "x.1.1"}) {
+    EXPECT_EQ(Replies("550 " + word + " no\r\n", 100),
+              std::vector<std::string>{"550 |" + word + " no"});
   }
 }
 
