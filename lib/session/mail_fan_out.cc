@@ -191,8 +191,20 @@ void MailFanOut::OnBody(MailLeg& leg, const SmtpReply& reply) {
 
 void MailFanOut::Body(std::string_view octets) {
   if (step_ != Step::kBody) return;
+  if (!CanTake(octets)) {
+    return Refuse(
+        MakeSmtpReply(451, "4.6.3", "Upstream doesn't know 8BITMIME"));
+  }
   for (const auto& leg : legs_) leg->Body(octets);
   if (spool_ != nullptr) spool_->Append(octets);
+}
+
+// Whoever gets the message, or may get what others leave over of it.
+bool MailFanOut::CanTake(std::string_view octets) const {
+  return (vetting_ == nullptr || vetting_->CanTake(octets)) &&
+         std::all_of(legs_.begin(), legs_.end(), [octets](const auto& leg) {
+           return leg->CanTake(octets);
+         });
 }
 
 bool MailFanOut::room() const {

@@ -125,6 +125,7 @@ class MailFanOut : private MailLeg::Observer {
   void AnswerRecipient(const SmtpReply& reply);
   void AnswerLater(const SmtpReply& reply);
 
+  bool CanTake(std::string_view octets) const;
   void BeginSpool();
   void OnSpooled();
   bool taken() const;

@@ -177,6 +177,44 @@ TEST_F(MailFanOutTest, SendsNoUtf8AddressInAMessageThatIsNotSmtpUtf8) {
   EXPECT_TRUE(network_.connected().empty());
 }
 
+TEST_F(MailFanOutTest, SendsNoEightBitMessageToAHostThatDoesntKnowIt) {
+  envelope_.body_8bit = true;
+  for (const bool known : {false, true}) {
+    Begin();
+    Ask(kStore1, "bob@example.com");
+    Say(kStore1, known ? "250-store\r\n250 8BITMIME\r\n" : "500 What?\r\n");
+    if (!known) Say(kStore1, "250 store\r\n");
+    Say(kStore1, "250 Ok\r\n");
+    Say(kStore1, "250 Ok\r\n");
+    OpenBody();
+    Say(kStore1, "354 go\r\n");
+    ASSERT_TRUE(open_);
+    fan_out_->Body("Subject: x\r\n\r\n");
+    SendBody("m\xc3\xbcnster\r\n");
+    EXPECT_EQ(Ended(Peer(kStore1)), known);
+    if (known) Say(kStore1, "250 Ok\r\n");
+    ASSERT_TRUE(done_);
+    EXPECT_EQ(Summary(*done_),
+              known ? "250 2.0.0 Ok" : "451 4.6.3 Upstream doesn't know 8BITMIME");
+    done_.reset();
+  }
+}
+
+TEST_F(MailFanOutTest, SendsSevenBitsToAHostThatKnowsNoMore) {
+  envelope_.body_8bit = true;
+  Begin();
+  Ask(kStore1, "bob@example.com");
+  Greet(kStore1);
+  Say(kStore1, "250 2.1.5 Ok\r\n");
+  OpenBody();
+  Say(kStore1, "354 go\r\n");
+  SendBody();
+  Say(kStore1, "250 2.0.0 Ok\r\n");
+  ASSERT_TRUE(done_);
+  EXPECT_EQ(done_->code, 250);
+  EXPECT_EQ(Peer(kStore1).Sent().find("8BITMIME"), std::string::npos);
+}
+
 TEST_F(MailFanOutTest, TellsWhyAHostRefusesAMessageInItsMidst) {
   TakeTwo();  // the hosts wait for their final dots, and the first one commits
   Say(kStore2, "552 5.3.4 Too big\r\n");

@@ -214,6 +214,11 @@ void MailLeg::BeginBody() {
   Await(context_.mail.timeouts.command);
 }
 
+bool MailLeg::CanTake(std::string_view octets) const {
+  return connection_ == nullptr ||
+         connection_->sender().CanTake(mail_, octets);
+}
+
 void MailLeg::Body(std::string_view octets) {
   if (step_ != Step::kBody) return;
   connection_->sender().Body(octets);

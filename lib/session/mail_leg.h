@@ -78,6 +78,8 @@ class MailLeg : private MailConnection::User {
 
   void Rcpt(const SmtpRcpt& rcpt);
   void BeginBody();
+  // Whether the upstream can take these octets of the message.
+  bool CanTake(std::string_view octets) const;
   void Body(std::string_view octets);
   void EndBody();
 

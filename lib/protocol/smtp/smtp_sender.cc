@@ -1,6 +1,7 @@
 // Rules: RFC 5321 §3.3, §4.2 (replies; 421 at any time), §4.5.2; RFC 2033 §4.2
 // (LMTP: a reply for each recipient behind the message); RFC 2920 §3.1
-// (pipelining: MAIL, RCPT, RSET may follow each other, DATA ends a group).
+// (pipelining: MAIL, RCPT, RSET may follow each other, DATA ends a group); RFC
+// 6152 §3 and RFC 6531 §3.2 (what a server without them isn't sent).
 //
 // A reply that nobody asked for is never taken for the answer to a later
 // command: one wrong step, and every answer behind it belongs to another
@@ -8,6 +9,7 @@
 
 #include "lib/protocol/smtp/smtp_sender.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "lib/base/check.h"
@@ -53,6 +55,13 @@ std::string_view SmtpSender::StateName() const {
 
 bool SmtpSender::CanTake(const SmtpMail& mail) const {
   return !mail.utf8 || offered_.utf8;
+}
+
+bool SmtpSender::CanTake(const SmtpMail& mail, std::string_view octets) const {
+  return offered_.eight_bit_mime || !mail.body_8bit ||
+         std::none_of(octets.begin(), octets.end(), [](char c) {
+           return static_cast<unsigned char>(c) >= 0x80;
+         });
 }
 
 bool SmtpSender::idle() const {

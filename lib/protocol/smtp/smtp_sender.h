@@ -73,9 +73,13 @@ class SmtpSender {
   std::string_view StateName() const;
 
   // Whether the server can take this message at all (RFC 6531 §3.2: SMTPUTF8
-  // needs it at every hop; an 8-bit body without 8BITMIME is sent all the same,
-  // as everybody does). Where false: 553 5.6.7.
+  // needs it at every hop). Where false: 553 5.6.7.
   bool CanTake(const SmtpMail& mail) const;
+  // Whether it can take these octets of it (RFC 6152 §3: not 8-bit ones without
+  // 8BITMIME). Where false: 451 4.6.3, for the client was told otherwise and can
+  // convert the message when it hears better. What a client sends without
+  // having said BODY=8BITMIME goes on as it came: it didn't wait for leave.
+  bool CanTake(const SmtpMail& mail, std::string_view octets) const;
 
   void Mail(const SmtpMail& mail);
   void Rcpt(const SmtpRcpt& rcpt);

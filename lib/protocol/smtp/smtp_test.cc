@@ -127,6 +127,19 @@ TEST(SmtpUpstreamTest, HostileRepliesAtEveryStepAreNoLogin) {
   }
 }
 
+TEST(SmtpUpstreamTest, HostileRepliesToHeloAreNoServer) {
+  for (const std::string& reply : HostileReplies()) {
+    UpstreamOptions options;
+    options.login.method = UpstreamLogin::Method::kNone;
+    const PlayedStore played =
+        PlayStore(SmtpProtocol().NewUpstream(std::move(options)),
+                  {"220 a\r\n", "500 what?\r\n"}, reply);
+    EXPECT_EQ(played.state, "AwaitHelo");
+    EXPECT_TRUE(std::holds_alternative<UpstreamFailed>(played.last))
+        << reply.substr(0, 20);
+  }
+}
+
 TEST(SmtpUpstreamTest, EndlessEhloAnswerIsCut) {
   UpstreamOptions options;
   options.login.method = UpstreamLogin::Method::kNone;

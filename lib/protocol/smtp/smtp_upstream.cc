@@ -4,6 +4,7 @@
 //
 //   greeting -> EHLO -> [STARTTLS -> TLS -> EHLO] -> [XCLIENT -> EHLO]
 //            -> [AUTH] -> ready
+//   greeting -> EHLO (unknown to the server) -> HELO -> ready
 
 #include "lib/protocol/smtp/smtp_upstream.h"
 
@@ -25,6 +26,8 @@ constexpr size_t kLoggedTextBytes = 200;
 
 constexpr int kServiceReady = 220;
 constexpr int kOk = 250;
+constexpr int kUnknownCommand = 500;
+constexpr int kCommandNotImplemented = 502;
 constexpr int kAuthenticated = 235;
 constexpr int kChallenge = 334;
 
@@ -63,6 +66,8 @@ std::string_view SmtpUpstream::StateName() const {
       return "AwaitGreeting";
     case State::kAwaitEhlo:
       return "AwaitEhlo";
+    case State::kAwaitHelo:
+      return "AwaitHelo";
     case State::kAwaitStartTls:
       return "AwaitStartTls";
     case State::kAwaitTls:
@@ -110,6 +115,8 @@ SmtpUpstream::Outcome SmtpUpstream::OnReply(SmtpReply reply) {
     case State::kAwaitEhlo:
     case State::kAwaitEhloAfterXclient:
       return OnEhlo(std::move(reply));
+    case State::kAwaitHelo:
+      return OnHelo(reply);
     case State::kAwaitStartTls:
       return OnStartTls(reply);
     case State::kAwaitXclient:
@@ -138,6 +145,9 @@ SmtpUpstream::Outcome SmtpUpstream::AskEhlo(State next) {
 }
 
 SmtpUpstream::Outcome SmtpUpstream::OnEhlo(SmtpReply reply) {
+  if (FallsBackToHelo(reply)) {
+    return Ask({"HELO ", options_.host_name}, State::kAwaitHelo);
+  }
   if (reply.temporary() || reply.permanent()) {
     return Fail(LoginRefusal::Kind::kUnavailable, Failure::Kind::kRefused,
                 "refused EHLO: " + Summary(reply));
@@ -149,6 +159,30 @@ SmtpUpstream::Outcome SmtpUpstream::OnEhlo(SmtpReply reply) {
   if (options_.start_tls && !options_.tls_active) {
     return Ask({"STARTTLS"}, State::kAwaitStartTls);
   }
+  return AfterEhlo();
+}
+
+// RFC 5321 §3.2: where the command isn't known, and nothing is wanted that EHLO
+// alone can offer. Whoever stands between us and a server can answer EHLO so:
+// TLS and AUTH aren't given up for that. LMTP has no HELO (RFC 2033 §4.1).
+bool SmtpUpstream::FallsBackToHelo(const SmtpReply& reply) const {
+  using Method = UpstreamLogin::Method;
+  const bool unknown =
+      reply.code == kUnknownCommand || reply.code == kCommandNotImplemented;
+  const bool needs_ehlo = (options_.start_tls && !options_.tls_active) ||
+                          (options_.login.method != Method::kNone &&
+                           options_.login.method != Method::kProbe);
+  return unknown && !needs_ehlo && dialect_ == Dialect::kSmtp &&
+         state_ == State::kAwaitEhlo;
+}
+
+SmtpUpstream::Outcome SmtpUpstream::OnHelo(const SmtpReply& reply) {
+  if (reply.temporary() || reply.permanent()) {
+    return Fail(LoginRefusal::Kind::kUnavailable, Failure::Kind::kRefused,
+                "refused HELO: " + Summary(reply));
+  }
+  if (reply.code != kOk) return Unlike("an answer to HELO");
+  offered_.clear();  // also what was offered before TLS
   return AfterEhlo();
 }
 

@@ -20,7 +20,8 @@ namespace gatehouse {
 // One command at a time: what the server says before it is asked is a protocol
 // error (RFC 3207 §6, CVE-2021-38371).
 //
-// `UpstreamReady::capabilities` are the lines of the last EHLO answer. With
+// `UpstreamReady::capabilities` are the lines of the last EHLO answer: none of a
+// server that knows HELO only, which may be handed mail as it is. With
 // Method::kXclient the user's name goes up as LOGIN, and the login is over
 // when the server has taken it.
 class SmtpUpstream final : public UpstreamMachine {
@@ -41,6 +42,7 @@ class SmtpUpstream final : public UpstreamMachine {
   enum class State {
     kAwaitGreeting,
     kAwaitEhlo,
+    kAwaitHelo,
     kAwaitStartTls,
     kAwaitTls,
     kAwaitXclient,
@@ -55,6 +57,7 @@ class SmtpUpstream final : public UpstreamMachine {
   Outcome OnReply(SmtpReply reply);
   Outcome OnGreeting(const SmtpReply& reply);
   Outcome OnEhlo(SmtpReply reply);
+  Outcome OnHelo(const SmtpReply& reply);
   Outcome OnStartTls(const SmtpReply& reply);
   Outcome OnXclient(const SmtpReply& reply);
   Outcome OnAuth(const SmtpReply& reply);
@@ -70,6 +73,7 @@ class SmtpUpstream final : public UpstreamMachine {
   Outcome AskEhlo(State next);
   Outcome Ask(std::initializer_list<std::string_view> command, State next);
   Outcome Refused(const SmtpReply& reply);
+  bool FallsBackToHelo(const SmtpReply& reply) const;
   Outcome Unlike(std::string_view expected);
   Outcome Fail(LoginRefusal::Kind refusal, Failure::Kind kind,
                std::string_view text);
