@@ -1,12 +1,13 @@
 """Real mail programs before smtprouter, each by every way in; and a real relay that wants TLS and AUTH."""
 import itertools
+import re
 import smtplib
 import ssl
 import subprocess
 import time
 import unittest
 
-from testdata.cluster.cluster import HOST, PASSWORD, Cluster, free_port
+from testdata.cluster.cluster import HOST, MASTER_PASSWORD, MASTER_USER, PASSWORD, Cluster, free_port
 from testdata.cluster.postfix import Postfix
 
 ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.net"
@@ -44,20 +45,38 @@ class SmtpClientsEndToEndTest(unittest.TestCase):
         cls.relay = cls.cluster.start_server(Postfix(
             cls.cluster, "smarthost", mailboxes=[CAROL], extra=SMARTHOST.format(
                 sasl=cls.store.folder / "sasl", certificate=cls.cluster.certificate, key=cls.cluster.key)))
-        secret = cls.cluster.folder / "relay.secret"
-        secret.write_text(PASSWORD)
-        secret.chmod(0o600)
-        cls.start_tls, cls.implicit, cls.inbound = (free_port() for _ in range(3))
+        start_tls, implicit, cls.inbound = (free_port() for _ in range(3))
+        cls.doors = {"none": start_tls, "startTls": start_tls, "implicit": implicit}
         cls.router = cls.cluster.start_proxy("smtprouter", {
             **cls.cluster.local_settings({user: {"host": f"{HOST}:{cls.store.lmtp}"} for user in (ALICE, BOB)}),
             "localDomains": ["example.com"],
             "upstream": {"protocol": "lmtp", "tls": "startTls", "caFile": ca},
             "relayHost": {"host": HOST, "port": cls.relay.port, "tls": "startTls", "caFile": ca,
-                          "auth": {"user": BOB, "passwordFile": str(secret)}},
-        }, [{"address": HOST, "port": cls.start_tls, "tls": "startTls", "role": "submission"},
-            {"address": HOST, "port": cls.implicit, "tls": "implicit", "role": "submission"},
+                          "auth": {"user": BOB, "passwordFile": cls.secret(PASSWORD)}},
+        }, [{"address": HOST, "port": start_tls, "tls": "startTls", "role": "submission"},
+            {"address": HOST, "port": implicit, "tls": "implicit", "role": "submission"},
             {"address": HOST, "port": cls.inbound, "tls": "startTls", "role": "inbound"}])
         cls.numbers = itertools.count(1)
+
+    @classmethod
+    def secret(cls, password):
+        file = cls.cluster.folder / f"{password}.secret"
+        file.write_text(password)
+        file.chmod(0o600)
+        return str(file)
+
+    def start_home(self, login):
+        """The relay is alice's own host, and each client is joined to it."""
+        start_tls, implicit = free_port(), free_port()
+        router = self.cluster.start_proxy("smtprouter", {
+            **self.cluster.local_settings({ALICE: {"host": f"{HOST}:{self.relay.port}"}}, "at-home"),
+            "submission": {"mode": "home", "upstream": {
+                "tls": "startTls", "caFile": str(self.cluster.certificates.ca), "login": login}},
+        }, [{"address": HOST, "port": start_tls, "tls": "startTls", "role": "submission"},
+            {"address": HOST, "port": implicit, "tls": "implicit", "role": "submission"}],
+            f"home-{login['method']}")
+        self.doors = {"none": start_tls, "startTls": start_tls, "implicit": implicit}
+        return router
 
     # --- Clients: each sends a text from alice, and raises where it isn't taken ---
 
@@ -66,12 +85,9 @@ class SmtpClientsEndToEndTest(unittest.TestCase):
                               timeout=SECONDS)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
-    def port(self, way):
-        return self.implicit if way == "implicit" else self.start_tls
-
     def swaks(self, way, mechanism, recipient, text):
         tls = {"none": [], "startTls": ["--tls"], "implicit": ["--tls-on-connect"]}[way]
-        self.run_client(["swaks", "--server", HOST, "--port", self.port(way), *tls, "--auth", mechanism,
+        self.run_client(["swaks", "--server", HOST, "--port", self.doors[way], *tls, "--auth", mechanism,
                          "--auth-user", ALICE, "--auth-password", PASSWORD, "--from", ALICE, "--to", recipient,
                          "--body", text])
 
@@ -79,7 +95,7 @@ class SmtpClientsEndToEndTest(unittest.TestCase):
         tls = ["--tls=off"] if way == "none" else [
             "--tls=on", f"--tls-starttls={'on' if way == 'startTls' else 'off'}",
             f"--tls-trust-file={self.cluster.certificates.ca}"]
-        self.run_client(["msmtp", "--file=/dev/null", f"--host={HOST}", f"--port={self.port(way)}", *tls,
+        self.run_client(["msmtp", "--file=/dev/null", f"--host={HOST}", f"--port={self.doors[way]}", *tls,
                          f"--auth={mechanism.lower()}", f"--user={ALICE}", f"--passwordeval=echo {PASSWORD}",
                          f"--from={ALICE}", recipient], f"Subject: x\n\n{text}\n")
 
@@ -88,13 +104,13 @@ class SmtpClientsEndToEndTest(unittest.TestCase):
         self.run_client(["curl", "-sS", "--max-time", SECONDS, *(["--ssl-reqd"] if way == "startTls" else []),
                          "--cacert", self.cluster.certificates.ca, "-u", f"{ALICE}:{PASSWORD}",
                          "--login-options", f"AUTH={mechanism}", "--mail-from", ALICE, "--mail-rcpt", recipient,
-                         "-T", "-", f"{scheme}://{HOST}:{self.port(way)}"], f"Subject: x\r\n\r\n{text}\r\n")
+                         "-T", "-", f"{scheme}://{HOST}:{self.doors[way]}"], f"Subject: x\r\n\r\n{text}\r\n")
 
     def smtplib(self, way, mechanism, recipient, text):
         if way == "implicit":
-            client = smtplib.SMTP_SSL(HOST, self.implicit, timeout=SECONDS, context=self.trust)
+            client = smtplib.SMTP_SSL(HOST, self.doors[way], timeout=SECONDS, context=self.trust)
         else:
-            client = smtplib.SMTP(HOST, self.start_tls, timeout=SECONDS)
+            client = smtplib.SMTP(HOST, self.doors[way], timeout=SECONDS)
         with client:
             if way == "startTls":
                 client.starttls(context=self.trust)
@@ -135,6 +151,33 @@ class SmtpClientsEndToEndTest(unittest.TestCase):
         with smtplib.SMTP(HOST, self.relay.port, timeout=SECONDS) as client:  # which takes nothing else
             client.ehlo("x")
             self.assertEqual(client.mail("x@example.org")[0], 530)
+
+    def test_home_by_every_way_in_and_every_login_there(self):
+        for login in ({"method": "replay"}, {"method": "xclient"},
+                      {"method": "masterUser", "user": MASTER_USER, "passwordFile": self.secret(MASTER_PASSWORD)}):
+            router = self.start_home(login)
+            for client, way, mechanism in itertools.product(
+                    (self.swaks, self.msmtp, self.curl, self.smtplib), WAYS, MECHANISMS):
+                with self.subTest(client=client.__name__, way=way, mechanism=mechanism, login=login["method"]):
+                    text = f"text {next(self.numbers)} at home by {client.__name__}, {way}, {mechanism}"
+                    client(way, mechanism, CAROL, text)
+                    queue_id = re.search(rb"with \w+ id (\w+)", self.await_once(self.relay, CAROL, text))[1].decode()
+                    self.assertRegex(self.relay.maillog(), f" {queue_id}: .*sasl_username={ALICE}\\b")
+            self.assert_no_password_but_the_own_gets_home(router)
+
+    def assert_no_password_but_the_own_gets_home(self, router):
+        before = self.relay.maillog().count("sasl_username=")
+        for user, password in ((ALICE, "wrong"), (BOB, PASSWORD), (MASTER_USER, MASTER_PASSWORD),
+                               (f"{ALICE}*{MASTER_USER}", MASTER_PASSWORD)):
+            with smtplib.SMTP(HOST, router.port, timeout=SECONDS) as client:
+                client.starttls(context=self.trust)
+                with self.assertRaises(smtplib.SMTPAuthenticationError) as refused:
+                    client.login(user, password)
+                self.assertEqual(refused.exception.smtp_code, 535)
+                self.assertEqual(client.mail(ALICE)[0], 530)
+        self.assertEqual(self.relay.maillog().count("sasl_username="), before)
+        for password in ("wrong", PASSWORD, MASTER_PASSWORD):
+            self.assertNotIn(password, router.text())
 
     def test_inbound_with_and_without_tls(self):
         for tls in ([], ["--tls"]):
