@@ -30,6 +30,7 @@ struct TlsBio {
       return -1;
     }
     memcpy(out, source.data(), count);
+    engine->NoteRecord(out, count);
     if (held.empty()) {
       engine->input_.remove_prefix(count);
     } else {
@@ -156,6 +157,28 @@ void TlsEngine::CloseNotify(std::string& records) {
   SSL_shutdown(ssl_.get());
 }
 
+void TlsEngine::NoteRecord(char* memory, size_t size) {
+  if (record_ == nullptr || record_ + record_size_ != memory) {
+    record_ = memory;
+    record_size_ = 0;
+  }
+  record_size_ += size;
+}
+
+int TlsEngine::ReadRecord(char* plaintext) {
+  const int result = SSL_peek(ssl_.get(), plaintext, 1);
+  if (result <= 0) return result;
+  const int size = SSL_pending(ssl_.get());
+  if (size > 1) SSL_read(ssl_.get(), plaintext, size - 1);
+  SSL_peek(ssl_.get(), plaintext + size - 1, 1);
+  // The record was decrypted in place, and its memory lives as long as an octet
+  // of it is unread. BoringSSL frees it as it is, be there a password in it.
+  explicit_bzero(record_, record_size_);
+  char wiped;
+  SSL_read(ssl_.get(), &wiped, 1);
+  return size;
+}
+
 TlsEngine::Status TlsEngine::Read(char* plaintext, size_t size, size_t& count,
                                   std::string& records) {
   records_ = &records;
@@ -164,8 +187,7 @@ TlsEngine::Status TlsEngine::Read(char* plaintext, size_t size, size_t& count,
   count = 0;
   // As long as a whole record has room: none is left half read.
   while (size - count >= SSL3_RT_MAX_PLAIN_LENGTH) {
-    const int result =
-        SSL_read(ssl_.get(), plaintext + count, static_cast<int>(size - count));
+    const int result = ReadRecord(plaintext + count);
     status = StatusOf(result);
     if (status != Status::kOk) break;
     count += result;

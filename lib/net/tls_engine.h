@@ -68,12 +68,17 @@ class TlsEngine {
   TlsEngine(SSL_CTX* context, bool verifies_peer);
   Status StatusOf(int result);
   std::string DescribeError(int error) const;
+  void NoteRecord(char* memory, size_t size);
+  // As SSL_read(), a whole record, of which nothing stays behind.
+  int ReadRecord(char* plaintext);
 
   bssl::UniquePtr<SSL> ssl_;
   std::string_view input_;
   ByteQueue held_input_;            // read before input_
   ByteQueue held_;                  // plaintext from before the handshake's end
   std::string* records_ = nullptr;  // inside a call
+  char* record_ = nullptr;  // where BoringSSL holds what it has read last
+  size_t record_size_ = 0;
   bool established_ = false;
   bool verifies_peer_;
   const ASN1_OBJECT* identity_attribute_ = nullptr;  // the server context's
