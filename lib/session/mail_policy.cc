@@ -37,6 +37,14 @@ std::string ToAsciiDomain(std::string_view domain) {
   return name ? name->domain : std::string();
 }
 
+SmtpAddress Normalised(const SmtpAddress& address) {
+  const std::string domain = ToAsciiDomain(address.domain);
+  const auto name =
+      ParseLoginName(address.local_part + "@" + domain, {}, NameUse::kAddress);
+  return name ? SmtpAddress{name->local, name->domain}
+              : SmtpAddress{address.local_part, domain};
+}
+
 bool IsLocalDomain(const MailSettings& settings, std::string_view domain) {
   const std::string ascii = ToAsciiDomain(domain);
   return std::any_of(
@@ -67,7 +75,7 @@ bool MaySendAs(const MailSettings& settings, const MailParty& party,
                const std::optional<SmtpAddress>& sender) {
   if (party.role == MailRole::kInbound) return true;
   if (settings.sender_check == SenderCheck::kOff || !sender) return true;
-  const SmtpAddress named{sender->local_part, ToAsciiDomain(sender->domain)};
+  const SmtpAddress named = Normalised(*sender);
   return std::any_of(
       party.addresses.begin(), party.addresses.end(),
       [&](const std::string& own) { return Owns(settings, own, named); });

@@ -52,6 +52,10 @@ SmtpReply ReplyTo(MailVerdict verdict);
 // that speaks SMTPUTF8 may write U-labels. Empty where it can't be a domain.
 std::string ToAsciiDomain(std::string_view domain);
 
+// As the directory is asked for it: its domain in A-labels, and one spelling of
+// its local part, where it has several (ParseLoginName()).
+SmtpAddress Normalised(const SmtpAddress& address);
+
 bool IsLocalDomain(const MailSettings& settings, std::string_view domain);
 
 // Where mail for <Postmaster> goes: the first of our domains that is one and

@@ -30,7 +30,8 @@ class MailPolicyTest : public testing::Test {
     alice_.role = MailRole::kSubmission;
     alice_.authenticated = true;
     alice_.addresses = {"alice@example.com", "a.lice@example.com",
-                        "@alice.example.net", "alice@xn--bcher-kva.example"};
+                        "@alice.example.net", "alice@xn--bcher-kva.example",
+                        "j\u00f6rg@example.com"};
   }
 
   MailSettings settings_;
@@ -86,6 +87,13 @@ TEST_F(MailPolicyTest, GivesTheWholeTableOfVerdicts) {
       {&alice_, "alice@example.com", "b%b@example.org", V::kRelay},
       {&alice_, "alice@example.com", "Postmaster", V::kLocal},
       {&alice_, "alice@b\u00fccher.example", "bob@example.org", V::kRelay},
+      {&alice_, "j\u00f6rg@example.com", "bob@example.org", V::kRelay},
+      {&alice_, "jo\u0308rg@example.com", "bob@example.org", V::kRelay},
+      {&alice_, "jorg@example.com", "bob@example.org", V::kSenderNotOwned},
+      {&alice_, "\"alice \"@example.com", "bob@example.org",
+       V::kSenderNotOwned},
+      {&alice_, "\"alice@example.com\"@example.com", "bob@example.org",
+       V::kSenderNotOwned},
       {&alice_, "bob@example.com", "bob@example.com", V::kSenderNotOwned},
       {&alice_, "bob@example.com", "bob@example.org", V::kSenderNotOwned},
       {&alice_, "x@example.net", "bob@example.org", V::kSenderNotOwned},

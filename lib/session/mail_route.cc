@@ -26,12 +26,12 @@ class RecipientLocating : public Operation {
     if (recipient.domain.empty()) {
       recipient.domain = PostmasterDomain(mail);
     }
-    const std::string domain = ToAsciiDomain(recipient.domain);
-    questions_.push_back(recipient.local_part + "@" + domain);
-    const auto plain =
-        WithoutDetail(recipient.local_part, mail.recipient_delimiter);
+    const auto [local_part, domain] = Normalised(recipient);
+    local_part_ = local_part;
+    questions_.push_back(local_part + "@" + domain);
+    const auto plain = WithoutDetail(local_part, mail.recipient_delimiter);
     if (plain) {
-      detail_ = recipient.local_part.substr(plain->size());
+      detail_ = local_part.substr(plain->size());
       questions_.push_back(*plain + "@" + domain);
     }
     questions_.push_back("@" + domain);
@@ -71,6 +71,9 @@ class RecipientLocating : public Operation {
     route.host = {settings_.protocol, &settings_.upstream, *target, nullptr,
                   mail_.lmtp};
     route.rcpt = rcpt_;
+    // To the host as to the directory: it might know the other spelling for
+    // another mailbox.
+    if (by_own_name()) route.rcpt.recipient.local_part = local_part_;
     if (!location.routing_address.empty()) {
       auto rewritten = Rewritten(location.routing_address);
       if (!rewritten) return Answer(BadRoutingAddress(location));
@@ -79,11 +82,13 @@ class RecipientLocating : public Operation {
     Answer(std::move(route));
   }
 
+  // And not by its domain's, or nobody's.
+  bool by_own_name() const { return asked_ + 1 < questions_.size(); }
+
   std::optional<SmtpRcpt> Rewritten(std::string_view routing_address) const {
     auto address = ParseSmtpAddress(routing_address);
     if (!address) return std::nullopt;
-    const bool by_plain_name = asked_ > 0 && asked_ + 1 < questions_.size();
-    if (by_plain_name) address->local_part += detail_;
+    if (asked_ > 0 && by_own_name()) address->local_part += detail_;
     SmtpRcpt rewritten = rcpt_;
     rewritten.recipient = std::move(*address);
     if (rewritten.orcpt.empty() && rcpt_.recipient.is_ascii()) {
@@ -110,6 +115,7 @@ class RecipientLocating : public Operation {
   const MailSettings& mail_;
   SmtpRcpt rcpt_;
   absl::AnyInvocable<void(MailRouteResult)> done_;
+  std::string local_part_;              // normalised
   std::string detail_;                  // with its delimiter
   std::vector<std::string> questions_;  // the whole domain last
   size_t asked_ = 0;

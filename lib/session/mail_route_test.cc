@@ -93,6 +93,22 @@ TEST_F(MailRouteTest, GoesToTheDefaultUpstreamWhereNobodyKnows) {
             "RCPT TO:<bob@example.com> at store9:2525");
 }
 
+TEST_F(MailRouteTest, ANameIsOneInEachOfItsSpellings) {
+  AddEntry("j\u00f6rg@xn--bcher-kva.example", "store1");
+  AddEntry("@example.com", "store2");
+  for (const std::string local : {"j\u00f6rg", "jo\u0308rg"}) {
+    EXPECT_EQ(Told(local + "@b\u00fccher.example"),
+              "RCPT TO:<j\u00f6rg@b\u00fccher.example> at store1:25");
+    EXPECT_EQ(Told(local + "+x@xn--bcher-kva.example"),
+              "RCPT TO:<j\u00f6rg+x@xn--bcher-kva.example> at store1:25");
+    // Whose names are the host's alone.
+    EXPECT_EQ(Told(local + "@example.com"),
+              "RCPT TO:<" + local + "@example.com> at store2:25");
+  }
+  EXPECT_EQ(Told("\"a b\"@example.com"),
+            "RCPT TO:<\"a b\"@example.com> at store2:25");
+}
+
 // RFC 3461 §4.2: the first who rewrites says what the address was.
 TEST_F(MailRouteTest, RewritesTheRecipientAndKeepsItsDetailAndFormerName) {
   AddEntry("alice@example.com", "store1", "a123@store1.example.com");

@@ -377,21 +377,28 @@ void MailSession::ForgetTransaction() {
 // --- The log -----------------------------------------------------------------
 
 void MailSession::LogMessage(const SmtpReply& reply) const {
-  LogRecord log("message");
+  const auto& recipients = fan_out_->recipients();
+  log_.Write(LogRecord("message")
+                 .Text("service", "smtp")
+                 .Text("session", record_.id)
+                 .Text("peer", record_.peer.ToString())
+                 .Text("user", party_.authenticated ? record_.user : "")
+                 .Text("sender", SenderText(envelope_))
+                 .Number("recipients", static_cast<int64_t>(recipients.size()))
+                 .Number("bytes", static_cast<int64_t>(message_bytes_))
+                 .Text("reply", Summary(reply)));
+  for (const auto& recipient : recipients) LogFate(recipient);
+}
+
+// A record of its own: a line of the log may hold but so much.
+void MailSession::LogFate(const MailFanOut::Recipient& recipient) const {
+  LogRecord log("recipient");
   log.Text("service", "smtp")
       .Text("session", record_.id)
-      .Text("peer", record_.peer.ToString())
-      .Text("user", party_.authenticated ? record_.user : "")
-      .Text("sender", SenderText(envelope_))
-      .Number("bytes", static_cast<int64_t>(message_bytes_))
-      .Text("reply", Summary(reply));
-  for (const auto& recipient : fan_out_->recipients()) {
-    std::string fate = recipient.original.recipient.ToString();
-    fate += " at " + recipient.upstream;
-    if (recipient.relayed) fate += ", handed to the fallback relay";
-    if (recipient.outcome) fate += ": " + Summary(*recipient.outcome);
-    log.Text("recipient", fate);
-  }
+      .Text("recipient", recipient.original.recipient.ToString())
+      .Text("upstream", recipient.upstream)
+      .Flag("relayed", recipient.relayed);
+  if (recipient.outcome) log.Text("reply", Summary(*recipient.outcome));
   log_.Write(log);
 }
 

@@ -100,6 +100,7 @@ class MailSession : public ClientSession,
   std::string Received() const;
 
   void LogMessage(const SmtpReply& reply) const;
+  void LogFate(const MailFanOut::Recipient& recipient) const;
   void LogRefusal(const SmtpReply& reply) const;
   void Shutdown(DownstreamMachine::ShutdownReason reason);
   void End(std::string_view how, std::string_view detail);

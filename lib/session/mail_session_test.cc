@@ -191,10 +191,11 @@ TEST_F(MailSessionTest, HandsAMessageOnToTheHostOfItsRecipient) {
   EXPECT_EQ(store(kStore2).messages, "");
   EXPECT_NE(Hears("QUIT\r\n").find("221"), std::string::npos);
   EXPECT_EQ(ended_, 1);
-  EXPECT_EQ(log_.events(), (std::vector<std::string>{"message", "session"}));
+  EXPECT_EQ(log_.events(), (std::vector<std::string>{"message", "recipient", "session"}));
   for (const char* line :
        {"sender=x@example.net\n", "end=logout\n",
-        "recipient=alice@example.com at 10.0.0.1:25: 250 2.0.0 fine\n"}) {
+        "recipient=alice@example.com\nupstream=10.0.0.1:25\n"
+        "reply=250 2.0.0 fine\n"}) {
     EXPECT_NE(log_.text().find(line), std::string::npos) << log_.text();
   }
 }
