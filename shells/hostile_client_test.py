@@ -9,10 +9,10 @@ import sys
 import time
 import unittest
 
-from shells.dialects import DIALECTS, GIBIBYTE, base64_of, plain
+from shells.dialects import DIALECTS, base64_of, plain
 from shells.fake_store import ScriptedStore
 from shells.proxy_test_case import ALICE, TLS_HOST, ProxyTestCase
-from shells.shell_process import HOST, PASSWORD, SECONDS, kept_for_each_octet, map_entry
+from shells.shell_process import HOST, PASSWORD, SECONDS, map_entry, writable_memory
 
 KIB = 1024
 CONNECTIONS = 1000
@@ -432,26 +432,11 @@ class ResourceTest(ProxyTestCase):
         for line in list(self.dialect.logins(ALICE, PASSWORD))[1]:
             answer = self.ask(secure, line)
         self.assertRegex(answer, "^" + self.dialect.ACCEPTED)
-        memory = self.writable_memory(proxy.process.pid)
+        memory = writable_memory(proxy.process.pid)
         self.assertTrue(ALICE.encode() in memory, "the search finds what there is")
         for secret in (PASSWORD, *(base64_of("x" * shift + PASSWORD)[4:-4] for shift in range(3))):
             self.assertFalse(secret.encode() in memory, secret)
         self.hears(client)
-
-    @staticmethod
-    def writable_memory(pid):
-        found = []
-        with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
-            for line in maps:
-                region, permissions = line.split()[:2]
-                begin, end = (int(edge, 16) for edge in region.split("-"))
-                if permissions.startswith("rw") and end - begin < GIBIBYTE:
-                    memory.seek(begin)
-                    try:
-                        found.append(memory.read(end - begin))
-                    except OSError:
-                        pass  # not to be read, such as [vvar]
-        return b"".join(part for part in found if part)
 
 
 if __name__ == "__main__":

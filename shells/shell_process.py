@@ -17,11 +17,28 @@ PASSWORD_HASH = (
     "$6$example$nTqWkjXt5TUi2ud8Haj8zfC9KLdXc0jezMZqop2E0Mu7dR7OH"
     "LCtWeLI0lCTVytg2FlfsiYTK233Omm3utodw0")
 SECONDS = 30  # sanitizers are slow
+MOST_OF_A_REGION = 1 << 30  # a sanitizer's shadow is larger
 
 
 def kept_for_each_octet(pid):
     """1, or what a sanitizer in the process keeps at most for each of the program's octets."""
     return 8 if re.search("lib[at]san", pathlib.Path(f"/proc/{pid}/maps").read_text()) else 1
+
+
+def writable_memory(pid):
+    """All that a process has in its memory, in one piece."""
+    found = []
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in maps:
+            region, permissions = line.split()[:2]
+            begin, end = (int(edge, 16) for edge in region.split("-"))
+            if permissions.startswith("rw") and end - begin < MOST_OF_A_REGION:
+                memory.seek(begin)
+                try:
+                    found.append(memory.read(end - begin))
+                except OSError:
+                    pass  # not to be read, such as [vvar]
+    return b"".join(part for part in found if part)
 
 
 def map_entry(store, password_hash=PASSWORD_HASH):

@@ -11,6 +11,7 @@
 #include "absl/strings/ascii.h"
 #include "lib/base/check.h"
 #include "lib/base/string_bridge.h"
+#include "lib/directory/ldap_wiping.h"
 
 namespace gatehouse {
 namespace {
@@ -80,6 +81,10 @@ class Opening {
     if (!Try("initialise", ldap_initialize(&handle_, url_.c_str()))) return;
     SetOptions();
     if (failure_ || !Try("connect", ldap_connect(handle_))) return;
+    if (!WipeWhatIsSent(handle_)) {
+      Try("connect", LDAP_NO_MEMORY);
+      return;
+    }
     const bool wants_tls = options_->start_tls && url_.starts_with("ldap://");
     if (wants_tls &&
         !Try("StartTLS", ldap_start_tls_s(handle_, nullptr, nullptr))) {

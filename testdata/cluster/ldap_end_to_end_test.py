@@ -1,10 +1,13 @@
 """imapproxy before a real slapd: who is let in, where to, and what an outage looks like."""
 import imaplib
+import random
 import signal
+import string
 import time
 import unittest
 
 from shells.fake_store import FakeStore
+from shells.shell_process import writable_memory
 from testdata.cluster.cluster import HOST, PASSWORD, Cluster, free_port
 
 ALICE, BOB, HOMELESS = "alice@example.com", "bob@example.com", "homeless@example.com"
@@ -83,6 +86,24 @@ class LdapEndToEndTest(unittest.TestCase):
         self.assertEqual(self.log_in(proxy, ALICE, "the store's own"), "OK")
         self.assertIn("[AUTHENTICATIONFAILED]", self.log_in(proxy, ALICE, "refused"))
         self.assertEqual(self.first.logins, [(ALICE, "the store's own"), (ALICE, "refused")])
+
+    def test_a_password_is_gone_from_memory_once_joined(self):
+        self.start_directory()
+        proxy = self.start_proxy()
+        known = []
+        for length in (10, 100, 700):
+            secret = "".join(random.choices(string.ascii_letters, k=length))
+            user = f"user{length}@example.com"
+            self.cluster.add_user(user, f"{HOST}:{self.first.port}", secret)
+            client = imaplib.IMAP4(HOST, proxy.port, 30)
+            self.addCleanup(client.shutdown)
+            self.assertEqual(client.login(f'"{user}"', secret)[0], "OK")
+            known.append((user, secret))
+        memory = writable_memory(proxy.process.pid)
+        for user, secret in known:
+            self.assertTrue(user.encode() in memory, "the search finds what there is")
+            for part in range(0, len(secret), 10):
+                self.assertFalse(secret[part:part + 10].encode() in memory, (user, part))
 
     def test_starts_without_its_directory_and_recovers_when_it_comes(self):
         proxy = self.start_proxy()
