@@ -38,21 +38,36 @@ namespace gatehouse {
 // be a second unit hears 452 4.5.3. A client that said PRDR needs neither: it
 // hears each recipient's own outcome.
 //
-// No single failure of a host or of the relay makes a recipient get a message
-// twice. It needs two failures, or an answer that is lost on its way, which
-// nobody can tell from a message that is (RFC 1047):
-//   1. one unit has accepted, another has not, and the fallback relay fails
-//      behind its own acceptance of the recipients (or the disk does, on which
-//      its copy is): the client is told 451, and sends to all of them again;
-//   2. an upstream accepts, but its answer doesn't come: its recipients are
-//   then
-//      for the fallback relay or for the client to send again;
-//   3. the same between the client and us: its connection breaks, or this
-//      process ends, behind the message and before our answer.
-// MailDoubledTest (mail_fault_matrix_test.cc) shows 1 and 2, and
-// MailSessionTest .AClientThatIsLostBehindItsMessageWasntAnswered 3.
-// MailFaultMatrixTest and MailTwoFaultsTest show that there are no others, and
-// that nobody is lost.
+// When a recipient may get a message twice. There is one window for a single
+// failure, which every SMTP relay has (RFC 1047): a final dot has been sent,
+// and the answer to it is lost. Whoever waited for it must send the message
+// again, since it may as well be lost itself:
+//   1. an upstream accepts, and dies or is cut off before its answer is here,
+//   or
+//      answers later than MailTimeouts allow: its recipients are for the
+//      fallback relay or, where nobody has accepted yet, for the client to send
+//      again. MailDoubledTest.WhenAHostsAnswerIsLostBehindItsAcceptance and
+//      .WhenAnLmtpHostsAnswerForOneRecipientIsLost;
+//   2. the same between the client and us: its connection breaks, or this
+//      process ends, between the first commit and our answer. The hosts that
+//      haven't been given their dot by then don't get it.
+//      MailSessionTest.AClientThatIsLostBehindItsMessageWasntAnswered and
+//      .AClientThatIsLostBeforeTheSecondCommitSparesIt.
+// It is as narrow as it can be: everything but the dot has left before the
+// first is sent, so that no wait for octets is in it. What TCP knows of a dot
+// that was never acknowledged is of no use, for it may have arrived all the
+// same; and where it hasn't, sending again doubles nothing.
+//
+// All else takes two failures, of two parties and for one message:
+//   3. one unit has accepted, another has failed, and then the fallback relay
+//      fails that has accepted the same recipients for this very case: the
+//      client is told 451, and sends to all of them again.
+//      MailDoubledTest.WhenTheRelayFailsForWhatOneHostLeftOver;
+//   4. so, but the disk fails on which its copy waits.
+//      MailFanOutTest.AsksTheClientToSendAgainWhenItsFileIsLost.
+// MailFaultMatrixTest (each failure at each step of each host) and
+// MailTwoFaultsTest (their pairs) show that there are no others, and that
+// nobody is lost; smtp_store_loss_end_to_end_test.py does so with real servers.
 class MailFanOut : private MailLeg::Observer {
  public:
   struct Recipient {

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <string>
@@ -404,6 +405,34 @@ TEST_F(MailFanOutTest, GivesTheRelayAMessageBeyondMemoryWhole) {
   Say(kRelay, "354 go\r\n");
   EXPECT_NE(Peer(kRelay).Sent().find("DATA\r\n" + message + ".\r\n"),
             std::string::npos);
+}
+
+// The file of the message that is under way, wherever its descriptor is.
+int SpoolDescriptor() {
+  for (int fd = 0; fd < 1024; ++fd) {
+    char name[4096] = {};
+    const std::string link = "/proc/self/fd/" + std::to_string(fd);
+    if (readlink(link.c_str(), name, sizeof(name) - 1) < 0) continue;
+    const std::string_view file = name;
+    if (file.starts_with(testing::TempDir()) && file.ends_with(" (deleted)")) {
+      return fd;
+    }
+  }
+  return -1;
+}
+
+// When one host has accepted already, and another hasn't.
+TEST_F(MailFanOutTest, AsksTheClientToSendAgainWhenItsFileIsLost) {
+  TakeTwo(std::string(100 << 10, 'x') + "\r\n");
+  Say(kStore1, "250 2.0.0 Ok\r\n");
+  ASSERT_EQ(ftruncate(SpoolDescriptor(), 0), 0);
+  Say(kStore2, "452 4.2.2 Full\r\n");
+  Greet(kRelay);
+  Say(kRelay, "250 2.1.5 Ok\r\n");
+  Say(kRelay, "354 go\r\n");
+  ASSERT_TRUE(done_);
+  EXPECT_EQ(Summary(*done_), "451 4.3.0 Not all recipients were served");
+  EXPECT_FALSE(Ended(Peer(kRelay)));
 }
 
 // Neither does anybody get it who could have had it.

@@ -194,8 +194,9 @@ TEST_F(MailFanOutTest, SendsNoEightBitMessageToAHostThatDoesntKnowIt) {
     EXPECT_EQ(Ended(Peer(kStore1)), known);
     if (known) Say(kStore1, "250 Ok\r\n");
     ASSERT_TRUE(done_);
-    EXPECT_EQ(Summary(*done_),
-              known ? "250 2.0.0 Ok" : "451 4.6.3 Upstream doesn't know 8BITMIME");
+    EXPECT_EQ(
+        Summary(*done_),
+        known ? "250 2.0.0 Ok" : "451 4.6.3 Upstream doesn't know 8BITMIME");
     done_.reset();
   }
 }

@@ -358,8 +358,7 @@ INSTANTIATE_TEST_SUITE_P(Each, MailFaultMatrixTest,
                          SetupName);
 
 // --- Where a message is doubled ----------------------------------------------
-// The cases of mail_fan_out.h, each at its work; the third one is
-// MailSessionTest.AClientThatIsLostBehindItsMessageWasntAnswered.
+// The cases of mail_fan_out.h that are the hosts' making, each at its work.
 
 TEST(MailDoubledTest, WhenTheRelayFailsForWhatOneHostLeftOver) {
   for (const MailStep step : {MailStep::kRcpt, MailStep::kDot}) {

@@ -215,8 +215,7 @@ void MailLeg::BeginBody() {
 }
 
 bool MailLeg::CanTake(std::string_view octets) const {
-  return connection_ == nullptr ||
-         connection_->sender().CanTake(mail_, octets);
+  return connection_ == nullptr || connection_->sender().CanTake(mail_, octets);
 }
 
 void MailLeg::Body(std::string_view octets) {

@@ -113,7 +113,7 @@ class MailSession : public ClientSession,
   const std::shared_ptr<const ListenerSettings> listener_;
   SessionRecord record_;
   SocketAddress proxied_local_;  // where the client says that it connected to
-  uint64_t messages_ = 0;  // answered with 250
+  uint64_t messages_ = 0;        // answered with 250
 
   std::unique_ptr<Stream> downstream_;
   std::unique_ptr<ProxyHeaderParser> proxy_header_;  // while it is awaited

@@ -1,5 +1,6 @@
-// Rules: RFC 5321 §4.1.2 (Path, A-d-l, Mailbox), §4.1.3 (address literals), §4.5.3.1
-// (sizes); RFC 6531 §3.3 (UTF-8 in atoms, quoted strings and U-labels).
+// Rules: RFC 5321 §4.1.2 (Path, A-d-l, Mailbox), §4.1.3 (address literals),
+// §4.5.3.1 (sizes); RFC 6531 §3.3 (UTF-8 in atoms, quoted strings and
+// U-labels).
 
 #include "lib/protocol/smtp/smtp_address.h"
 

@@ -25,7 +25,8 @@ struct SmtpAddress {
 };
 
 // A mailbox, or "postmaster". An empty local part, whatever isn't quite the
-// RFC's syntax and everything beyond its sizes (64, 255, 254 octets) is refused.
+// RFC's syntax and everything beyond its sizes (64, 255, 254 octets) is
+// refused.
 std::optional<SmtpAddress> ParseSmtpAddress(std::string_view text);
 
 // What stands between "<" and ">", the null path excluded: an address, or a

@@ -76,8 +76,8 @@ class SmtpSender {
   // needs it at every hop). Where false: 553 5.6.7.
   bool CanTake(const SmtpMail& mail) const;
   // Whether it can take these octets of it (RFC 6152 §3: not 8-bit ones without
-  // 8BITMIME). Where false: 451 4.6.3, for the client was told otherwise and can
-  // convert the message when it hears better. What a client sends without
+  // 8BITMIME). Where false: 451 4.6.3, for the client was told otherwise and
+  // can convert the message when it hears better. What a client sends without
   // having said BODY=8BITMIME goes on as it came: it didn't wait for leave.
   bool CanTake(const SmtpMail& mail, std::string_view octets) const;
 

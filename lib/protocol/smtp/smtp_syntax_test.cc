@@ -117,9 +117,9 @@ TEST(SmtpAddressTest, ASourceRouteIsReadAndForgotten) {
   };
   for (const auto& [text, reading] : cases) {
     const auto address = ParseSmtpPath(text);
-    EXPECT_EQ(address ? address->local_part + " at " + address->domain
-                      : "refused",
-              reading)
+    EXPECT_EQ(
+        address ? address->local_part + " at " + address->domain : "refused",
+        reading)
         << text;
   }
   std::string route = "@d";

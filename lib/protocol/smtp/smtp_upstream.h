@@ -20,8 +20,8 @@ namespace gatehouse {
 // One command at a time: what the server says before it is asked is a protocol
 // error (RFC 3207 §6, CVE-2021-38371).
 //
-// `UpstreamReady::capabilities` are the lines of the last EHLO answer: none of a
-// server that knows HELO only, which may be handed mail as it is. With
+// `UpstreamReady::capabilities` are the lines of the last EHLO answer: none of
+// a server that knows HELO only, which may be handed mail as it is. With
 // Method::kXclient the user's name goes up as LOGIN, and the login is over
 // when the server has taken it.
 class SmtpUpstream final : public UpstreamMachine {
