@@ -102,7 +102,7 @@ EventLoop::EventLoop()
       mailbox_(std::make_shared<Mailbox>([this] { uv_async_send(&mail_); })),
       off_loop_(mailbox_),
       resolver_(this, LookUpHost),
-      read_buffer_(new char[2 * kReadBufferBytes]) {
+      read_buffer_(new char[2 * kBulkReadBytes]) {
   const bool made = uv_loop_init(&loop_) == 0 &&
                     uv_poll_init(&loop_, &poll_, polls_.fd()) == 0 &&
                     uv_timer_init(&loop_, &timer_) == 0 &&

@@ -76,6 +76,11 @@ class Stream {
   virtual void ResumeReading() = 0;
   virtual void PauseReading() = 0;
 
+  // Whether the peer has ended its side already: what is still to be read
+  // comes, and then OnEof() at once. A stream that isn't sure, as under TLS,
+  // says no.
+  virtual bool ends() const = 0;
+
   // Gives back bytes that OnData() brought: they are the first that is read
   // again, by the handler or, if TLS is begun next, by the handshake. Once,
   // from inside OnData(), before TLS.
@@ -84,6 +89,9 @@ class Stream {
   // Writes at once what the kernel takes and queues the rest. Never fails
   // here: trouble comes as OnFailure.
   virtual void Write(std::string_view bytes) = 0;
+  // As Write(), where more is written or the stream ends right afterwards: may
+  // wait a moment for that, so that one packet takes all.
+  virtual void WriteMore(std::string_view bytes) = 0;
   // Bytes of Write() that the kernel hasn't taken (under TLS: as records).
   virtual size_t queued_bytes() const = 0;
 

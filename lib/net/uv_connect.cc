@@ -35,7 +35,7 @@ void UvConnect::Start(const ConnectOptions& options) {
   fd_ = fd;
   if ((connect(fd_, address_.raw(), address_.raw_size()) != 0 &&
        errno != EINPROGRESS) ||
-      !loop_->polls().Add(fd_, UvStream::kEvents, *this)) {
+      !loop_->polls().Add(fd_, UvStream::kAllEvents, *this)) {
     error_ = errno;
     close(std::exchange(fd_, -1));  // nobody watches it
   }

@@ -58,10 +58,14 @@ UvListener::~UvListener() {
 SocketAddress UvListener::local() const { return LocalAddress(fd_); }
 
 void UvListener::OnEvents(uint32_t events) {
-  PollSet& polls = loop_->polls();
+  // What may outlive this listener, which may go in the call below.
+  EventLoop& loop = *loop_;
   const auto on_accept = on_accept_;
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
-    const int fd = accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    sockaddr_in6 storage = {};
+    auto* peer = reinterpret_cast<sockaddr*>(&storage);
+    socklen_t size = sizeof(storage);
+    const int fd = accept4(fd_, peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
       if (IsExhaustion(errno)) Pause(errno);
       // Of the others, those that aren't EAGAIN belong to one connection that
@@ -69,8 +73,11 @@ void UvListener::OnEvents(uint32_t events) {
       return;
     }
     auto stream = UvStream::Open(loop_, fd, Failure::Side::kDownstream);
-    if (stream != nullptr) (*on_accept)(std::move(stream));
-    if (!polls.alive()) return;
+    if (stream == nullptr) continue;
+    loop.set_accepted(stream.get(), SocketAddress::FromSockaddr(peer));
+    (*on_accept)(std::move(stream));
+    loop.set_accepted(nullptr, {});
+    if (!loop.polls().alive()) return;
   }
 }
 

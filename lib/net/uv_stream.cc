@@ -20,8 +20,11 @@ constexpr int kReadsPerTurn = 4;
 // Below this, copying is cheaper than three system calls.
 constexpr int kLeastBulkBytes = 16 * 1024;
 
+// A read of so much begins a bulk: the next may be of kBulkReadBytes.
+constexpr size_t kBulkBeginsBytes = EventLoop::kReadBytes;
+
 // A buffer for records that has grown beyond this is given back.
-constexpr size_t kRecordsKeptBytes = 256 * 1024;
+constexpr size_t kRecordsKeptBytes = 4 * EventLoop::kBulkReadBytes;
 
 // CloseAfterFlush(): for what is queued, and then for the peer's own FIN,
 // without which a late byte of the peer's would make the kernel answer with a
@@ -34,7 +37,7 @@ constexpr absl::Duration kLingerLimit = absl::Seconds(2);
 std::unique_ptr<UvStream> UvStream::Open(EventLoop* loop, int fd,
                                          Failure::Side side) {
   std::unique_ptr<UvStream> stream(new UvStream(loop, fd, side));
-  if (loop->polls().Add(fd, kEvents, *stream)) return stream;
+  if (loop->polls().Add(fd, kInputEvents, *stream)) return stream;
   stream->fd_ = -1;
   close(fd);
   return nullptr;
@@ -45,6 +48,7 @@ std::unique_ptr<UvStream> UvStream::Adopt(EventLoop* loop, int fd,
                                           uint32_t events) {
   std::unique_ptr<UvStream> stream(new UvStream(loop, fd, side));
   loop->polls().HandOver(from, *stream);
+  stream->watches_output_ = true;
   stream->readable_ = (events & (EPOLLIN | EPOLLRDHUP)) != 0;
   stream->hung_up_ = (events & EPOLLRDHUP) != 0;
   return stream;
@@ -62,10 +66,14 @@ void UvStream::Close() {
   if (dead()) return;
   loop_->polls().ForgetClosing(*this);
   close(std::exchange(fd_, -1));
+  if (loop_->accepted_peer(this) != nullptr) loop_->set_accepted(nullptr, {});
   DropUnsent();
 }
 
-SocketAddress UvStream::peer() const { return PeerAddress(fd_); }
+SocketAddress UvStream::peer() const {
+  const SocketAddress* known = loop_->accepted_peer(this);
+  return known != nullptr ? *known : PeerAddress(fd_);
+}
 SocketAddress UvStream::local() const { return LocalAddress(fd_); }
 
 // --- Events ------------------------------------------------------------------
@@ -77,6 +85,7 @@ void UvStream::OnEvents(uint32_t events) {
   if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0) hung_up_ = true;
   if (finishing_) return ContinueFinishing();
   if ((events & EPOLLERR) != 0) {
+    reset_ = true;
     // What came before the error is read first, where it is wanted. Asking for
     // the error would take it away, and recv() would then speak of an EOF.
     if (!Read() || dead() || (readable_ && wants_input())) return;
@@ -142,7 +151,8 @@ void UvStream::ResumeReading() {
 bool UvStream::Read() {
   for (int i = 0; i < kReadsPerTurn; ++i) {
     if (!readable_ || !wants_input()) return true;
-    if (!(bulk_ ? PassBulk() : ReadOnce())) return false;
+    const bool alive = bulk_ ? ReadBulk() : ReadOnce(EventLoop::kReadBytes);
+    if (!alive) return false;
   }
   if (readable_ && wants_input()) loop_->CallAgain(*this);
   return true;
@@ -155,13 +165,13 @@ void UvStream::Unread(std::string_view bytes) {
   loop_->CallAgain(*this);
 }
 
-bool UvStream::ReadOnce() {
+bool UvStream::ReadOnce(size_t limit) {
   if (unread_ != nullptr) {
     const std::unique_ptr<std::string> bytes = std::move(unread_);
     return tls_ != nullptr ? Decrypt(*bytes) : Deliver(*bytes);
   }
   char* buffer = loop_->read_buffer();
-  const ssize_t count = recv(fd_, buffer, EventLoop::kReadBufferBytes, 0);
+  const ssize_t count = recv(fd_, buffer, limit, 0);
   if (count < 0) {
     if (errno == EINTR) return true;
     if (errno != EAGAIN) return Fail(errno);
@@ -171,8 +181,8 @@ bool UvStream::ReadOnce() {
   if (count == 0) return EndOfInput();
   // A short read has emptied the socket; what comes later is a new edge.
   const auto size = static_cast<size_t>(count);
-  if (size < EventLoop::kReadBufferBytes && !hung_up_) readable_ = false;
-  bulk_ = size == EventLoop::kReadBufferBytes;
+  if (size < limit && !hung_up_) readable_ = false;
+  bulk_ = size >= kBulkBeginsBytes;
   const std::string_view bytes(buffer, size);
   if (tls_ != nullptr) return Decrypt(bytes);
   const bool alive = Deliver(bytes);
@@ -186,23 +196,24 @@ bool UvStream::Deliver(std::string_view bytes) {
   return polls.alive();
 }
 
-bool UvStream::PassBulk() {
+// What a session may hold stays small: more is read at once only where the sink
+// has taken all so far.
+bool UvStream::ReadBulk() {
   auto* sink = static_cast<UvStream*>(handler_->BulkSink());
+  if (sink == nullptr || sink->queued_bytes() > 0) {
+    return ReadOnce(EventLoop::kReadBytes);
+  }
   int readable = 0;
-  if (tls_ == nullptr && sink != nullptr && sink->takes_bulk()) {
-    ioctl(fd_, FIONREAD, &readable);
-  }
-  if (readable < kLeastBulkBytes) {
-    bulk_ = false;
-    return ReadOnce();
-  }
+  if (tls_ == nullptr && sink->takes_bulk()) ioctl(fd_, FIONREAD, &readable);
+  if (readable >= kLeastBulkBytes) return PassBulk(*sink, readable);
+  return ReadOnce(EventLoop::kBulkReadBytes);
+}
+
+bool UvStream::PassBulk(UvStream& sink, size_t readable) {
   // Whoever wants to know how the bytes end sees at least the last of them.
-  const ssize_t passed = sink->TakeBulk(fd_, readable - 1);
+  const ssize_t passed = sink.TakeBulk(fd_, readable - 1);
   if (passed < 0 && passed != -EAGAIN) return Fail(-passed);
-  if (passed <= 0) {
-    bulk_ = false;
-    return ReadOnce();
-  }
+  if (passed <= 0) return ReadOnce(EventLoop::kBulkReadBytes);
   PollSet& polls = loop_->polls();
   handler_->OnBulkPassed(passed);
   return polls.alive();
@@ -229,11 +240,13 @@ bool UvStream::DeliverEof() {
 
 // --- Writing -----------------------------------------------------------------
 
-void UvStream::Write(std::string_view bytes) {
-  if (dead() || error_ != 0 || fin_wanted_) return;
-  if (tls_ == nullptr) return Send(bytes);
+void UvStream::WriteMore(std::string_view bytes) { WriteWith(MSG_MORE, bytes); }
+
+void UvStream::WriteWith(int flags, std::string_view bytes) {
+  if (bytes.empty() || dead() || error_ != 0 || fin_wanted_) return;
+  if (tls_ == nullptr) return Send(bytes, flags);
   tls_->Write(bytes, loop_->tls_records());
-  SendRecords();
+  SendRecords(flags);
 }
 
 size_t UvStream::queued_bytes() const {
@@ -266,21 +279,29 @@ void UvStream::SendPiped(std::unique_ptr<Pipe> pipe) {
       break;
     }
     unsent().piped = std::move(pipe);
-    return;
+    return AwaitRoom();
   }
   loop_->pipes().GiveBack(std::move(pipe));
 }
 
-void UvStream::Send(std::string_view bytes) {
+void UvStream::Send(std::string_view bytes, int flags) {
   if (!has_unsent()) {
     ssize_t sent;
     do {
-      sent = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      sent = send(fd_, bytes.data(), bytes.size(), flags | MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
     if (sent < 0 && errno != EAGAIN) return ScheduleError(errno);
     if (sent > 0) bytes.remove_prefix(sent);
   }
-  if (!bytes.empty()) unsent().bytes.Append(bytes);
+  if (bytes.empty()) return;
+  unsent().bytes.Append(bytes);
+  AwaitRoom();
+}
+
+void UvStream::AwaitRoom() {
+  if (watches_output_) return;
+  watches_output_ = true;
+  loop_->polls().Modify(fd_, kAllEvents, *this);
 }
 
 void UvStream::FlushQueue() {
@@ -312,7 +333,7 @@ void UvStream::ShutdownWrite() {
   if (dead() || fin_wanted_) return;
   if (tls_ != nullptr && error_ == 0) {
     tls_->CloseNotify(loop_->tls_records());
-    SendRecords();
+    SendRecords(MSG_MORE);
   }
   fin_wanted_ = true;
   if (!has_unsent()) SendFin();
@@ -344,9 +365,9 @@ std::unique_ptr<TlsSession> UvStream::tls_session() const {
   return tls_ != nullptr ? tls_->Session() : nullptr;
 }
 
-void UvStream::SendRecords() {
+void UvStream::SendRecords(int flags) {
   std::string& records = loop_->tls_records();
-  if (!records.empty() && !dead() && error_ == 0) Send(records);
+  if (!records.empty() && !dead() && error_ == 0) Send(records, flags);
   records.clear();
   if (records.capacity() > kRecordsKeptBytes) records.shrink_to_fit();
 }
@@ -375,8 +396,8 @@ bool UvStream::Handshake() {
 bool UvStream::ReadPlaintext(bool& more) {
   char* buffer = loop_->plaintext_buffer();
   size_t count = 0;
-  const TlsEngine::Status status = tls_->Read(
-      buffer, EventLoop::kReadBufferBytes, count, loop_->tls_records());
+  const TlsEngine::Status status = tls_->Read(buffer, EventLoop::kBulkReadBytes,
+                                              count, loop_->tls_records());
   SendRecords();
   switch (status) {
     case TlsEngine::Status::kOk: {
@@ -408,6 +429,7 @@ void UvStream::LeaveSocketToFinish() {
   if (readable_) events |= EPOLLIN;
   if (hung_up_) events |= EPOLLRDHUP;
   auto rest = Adopt(loop_, std::exchange(fd_, -1), *this, side_, events);
+  rest->watches_output_ = watches_output_;
   rest->unsent_ = std::move(unsent_);
   CloseAfterFlush(std::move(rest));
 }
@@ -453,7 +475,7 @@ void UvStream::DrainInput() {
   char* buffer = loop_->read_buffer();
   for (int i = 0; i < kReadsPerTurn; ++i) {
     const ssize_t count =
-        recv(fd_, buffer, EventLoop::kReadBufferBytes, MSG_TRUNC);
+        recv(fd_, buffer, EventLoop::kBulkReadBytes, MSG_TRUNC);
     if (count == 0) eof_ = true;
     if (count < 0 && errno != EAGAIN && errno != EINTR) error_ = errno;
     if (count > 0) continue;

@@ -22,16 +22,19 @@ namespace gatehouse {
 //
 // Data moves when an event or CallAgain() comes, never inside a call by the
 // user; a call only writes what the kernel takes at once and remembers the
-// rest. Events are edge triggered: `readable_` remembers the edge.
+// rest. Events are edge triggered: `readable_` remembers the edge. Room to
+// write is asked for only once there was none: most sessions never need it, and
+// an accepted socket would be reported at once.
 class UvStream final : public Stream, private PollTarget {
  public:
-  static constexpr uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  static constexpr uint32_t kInputEvents = EPOLLIN | EPOLLRDHUP | EPOLLET;
+  static constexpr uint32_t kAllEvents = kInputEvents | EPOLLOUT;
 
   // For a connected socket that no set watches yet. Null, and the socket
   // closed, where it can't be watched.
   static std::unique_ptr<UvStream> Open(EventLoop* loop, int fd,
                                         Failure::Side side);
-  // For one that is watched with kEvents for `from` and had these events.
+  // For one that is watched with kAllEvents for `from` and had these events.
   static std::unique_ptr<UvStream> Adopt(EventLoop* loop, int fd,
                                          PollTarget& from, Failure::Side side,
                                          uint32_t events);
@@ -40,8 +43,10 @@ class UvStream final : public Stream, private PollTarget {
   void set_handler(StreamHandler* handler) override { handler_ = handler; }
   void ResumeReading() override;
   void PauseReading() override { paused_ = true; }
+  bool ends() const override { return hung_up_ && !reset_ && tls_ == nullptr; }
   void Unread(std::string_view bytes) override;
-  void Write(std::string_view bytes) override;
+  void Write(std::string_view bytes) override { WriteWith(0, bytes); }
+  void WriteMore(std::string_view bytes) override;
   size_t queued_bytes() const override;
   void ShutdownWrite() override;
   void Abort() override;
@@ -77,8 +82,9 @@ class UvStream final : public Stream, private PollTarget {
 
   // Those that call the handler give false when the stream has gone in it.
   bool Read();
-  bool ReadOnce();
-  bool PassBulk();
+  bool ReadOnce(size_t limit);
+  bool ReadBulk();
+  bool PassBulk(UvStream& sink, size_t readable);
   bool Deliver(std::string_view bytes);
   bool DeliverEof();
   bool EndOfInput();
@@ -103,9 +109,12 @@ class UvStream final : public Stream, private PollTarget {
   void DropUnsent();
 
   void StartTls(std::unique_ptr<TlsEngine> engine);
-  void SendRecords();
+  void SendRecords(int flags = 0);
   void LeaveSocketToFinish();
-  void Send(std::string_view bytes);
+  // `flags` as for send(2).
+  void WriteWith(int flags, std::string_view bytes);
+  void Send(std::string_view bytes, int flags);
+  void AwaitRoom();
   void SendFin();
   void Close();
   void ScheduleError(int error);
@@ -128,8 +137,10 @@ class UvStream final : public Stream, private PollTarget {
   bool paused_ : 1 = true;
   bool readable_ : 1 = false;  // there may be something to read
   bool hung_up_ : 1 = false;   // a FIN is, or follows, what can be read
-  bool bulk_ : 1 = false;      // the last read was as big as can be
-  bool eof_ : 1 = false;       // the handler has heard OnEof()
+  bool reset_ : 1 = false;     // an error follows what can be read
+  bool bulk_ : 1 = false;      // the last read was a big one
+  bool watches_output_ : 1 = false;
+  bool eof_ : 1 = false;  // the handler has heard OnEof()
   bool fin_wanted_ : 1 = false;
   bool fin_sent_ : 1 = false;
   bool finishing_ : 1 = false;  // given away: nobody but us owns this

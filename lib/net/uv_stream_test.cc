@@ -69,6 +69,22 @@ TEST_F(UvStreamTest, AHalfClosedStreamStillCarriesTheOtherWay) {
   EXPECT_EQ(b_.handler.data, std::string(kMiB, 'x'));
 }
 
+TEST_F(UvStreamTest, WhatWaitsForMoreGoesWithTheEndInOnePacket) {
+  b_.stream->WriteMore("last reply");
+  b_.stream->ShutdownWrite();
+  a_.handler.on_data = [&] { EXPECT_TRUE(a_.stream->ends()); };
+  a_.stream->ResumeReading();
+  ASSERT_TRUE(RunUntil([&] { return a_.handler.eof; }));
+  EXPECT_EQ(a_.handler.data, "last reply");
+}
+
+TEST_F(UvStreamTest, WhatWaitsForMoreInVainGoesSoon) {
+  a_.stream->ResumeReading();
+  b_.stream->WriteMore("no more");
+  ASSERT_TRUE(RunUntil([&] { return a_.handler.data == "no more"; }));
+  EXPECT_FALSE(a_.stream->ends());
+}
+
 TEST_F(UvStreamTest, WhatTheKernelDoesNotTakeIsQueuedAndDrainedLater) {
   const std::string bulk(16 * kMiB, 'x');
   a_.stream->Write(bulk);
@@ -146,6 +162,7 @@ TEST_F(UvStreamTest, TheLastReplyIsReadBeforeTheReset) {
   a_.stream->Write("unread");
   RunFor(absl::Milliseconds(10));
   b_.stream->Write("BYE");
+  a_.handler.on_data = [&] { EXPECT_FALSE(a_.stream->ends()); };
   a_.stream->ResumeReading();
   b_.stream.reset();
   ASSERT_TRUE(RunUntil([&] { return a_.handler.failure.has_value(); }));

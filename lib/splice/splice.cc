@@ -56,7 +56,9 @@ void Splice::Side::OnFailure(const Failure& failure) {
 void Splice::Forward(Side& from, std::string_view bytes) {
   if (bytes.empty()) return;
   if (&from == &upstream_) at_line_end_ = bytes.ends_with('\n');
-  Other(from).stream_->Write(bytes);
+  Stream& to = *Other(from).stream_;
+  // A last reply and the end of the conversation make one packet.
+  from.stream_->ends() ? to.WriteMore(bytes) : to.Write(bytes);
   Passed(from, bytes.size());
 }
 

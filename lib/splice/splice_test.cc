@@ -17,9 +17,9 @@ class SpliceTest : public testing::Test, public SpliceOwner {
     auto [store_stream, store] = network_.NewStream();
     client_ = client;
     store_ = store;
-    splice_ = std::make_unique<Splice>(network_, std::move(client_stream),
-                                       std::move(store_stream), options_,
-                                       *this);
+    splice_ =
+        std::make_unique<Splice>(network_, std::move(client_stream),
+                                 std::move(store_stream), options_, *this);
   }
 
   std::string_view LastWords() const override { return "* BYE\r\n"; }
@@ -58,6 +58,18 @@ TEST_F(SpliceTest, PassesBytesBothWaysLeftoversFirst) {
   ClientSays("more");
   EXPECT_EQ(client_->Sent(), "left for client,more");
   EXPECT_EQ(store_->Sent(), "left for store,more");
+}
+
+TEST_F(SpliceTest, LetsTheLastReplyWaitForTheEndBehindIt) {
+  Start();
+  store_->Deliver("reply");
+  network_.RunUntilIdle();
+  EXPECT_FALSE(client_->more_promised());
+  store_->Deliver("last reply");
+  store_->DeliverEof();
+  network_.RunUntilIdle();
+  EXPECT_TRUE(client_->more_promised());
+  EXPECT_TRUE(client_->write_shut_down());
 }
 
 TEST_F(SpliceTest, StopsReadingTheSideWhoseBytesNobodyTakes) {

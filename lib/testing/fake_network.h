@@ -57,6 +57,8 @@ class FakePeer : public std::enable_shared_from_this<FakePeer> {
 
   End end() const { return end_; }
   bool write_shut_down() const { return write_shut_down_; }
+  // Stream::WriteMore() was called.
+  bool more_promised() const { return more_promised_; }
   bool reading() const;  // the Stream is there and isn't paused
   bool tls_started() const { return tls_started_; }
   bool tls_established() const { return tls_established_; }
@@ -95,6 +97,7 @@ class FakePeer : public std::enable_shared_from_this<FakePeer> {
   End end_ = End::kOpen;
   bool shutdown_wanted_ = false;
   bool write_shut_down_ = false;
+  bool more_promised_ = false;
   TlsScript tls_script_ = TlsScript::kSucceed;
   bool tls_started_ = false;
   bool tls_established_ = false;

@@ -147,6 +147,16 @@ void FakeStream::Write(std::string_view bytes) {
   peer_->TakeFromQueue();
 }
 
+void FakeStream::WriteMore(std::string_view bytes) {
+  Write(bytes);
+  peer_->more_promised_ = true;
+}
+
+bool FakeStream::ends() const {
+  return !peer_->tls_started_ && peer_->events_.size() == 1 &&
+         peer_->events_.front().kind == FakePeer::Event::Kind::kEof;
+}
+
 void FakeStream::ShutdownWrite() {
   peer_->shutdown_wanted_ = true;
   peer_->TakeFromQueue();

@@ -20,8 +20,10 @@ class FakeStream : public Stream {
   void set_handler(StreamHandler* handler) override { handler_ = handler; }
   void ResumeReading() override;
   void PauseReading() override { paused_ = true; }
+  bool ends() const override;
   void Unread(std::string_view bytes) override;
   void Write(std::string_view bytes) override;
+  void WriteMore(std::string_view bytes) override;
   size_t queued_bytes() const override { return peer_->queued_.size(); }
   void ShutdownWrite() override;
   void Abort() override;
