@@ -6,7 +6,7 @@ import unittest
 
 from shells.proxy_test_case import ALICE, TLS_HOST
 from shells.router_test_case import SENDER, START_TLS_HOST, RouterTestCase, plain
-from shells.shell_process import PASSWORD, SECONDS
+from shells.shell_process import HOST, PASSWORD, SECONDS
 
 KIB = 1024
 ENVELOPE = f"MAIL FROM:<{SENDER}>\r\nRCPT TO:<{ALICE}>\r\n".encode()
@@ -216,6 +216,43 @@ class StartTlsTest(HostileClientTest):
                 client.close()
         router.await_records("session", 300)
         self.await_descriptors(router, before)
+
+
+class EarlyTalkerTest(HostileClientTest):
+    """Who doesn't wait for the greeting, as RFC 5321 section 3.1 wants it."""
+    EARLY = (b"E", b"\r\n", b"EHLO x\r\n" + ENVELOPE + b"DATA\r\nx\r\n.\r\n", b"\xff\0", b"x" * 100000)
+
+    def test_is_answered_in_turn_where_the_greeting_does_not_wait(self):
+        client = self.connect(self.start())
+        client.socket.sendall(b"EHLO x\r\n" + ENVELOPE + b"QUIT\r\n")
+        self.assertEqual(self.codes(client), ["220", "250", "250", "250", "221"])
+
+    def test_is_sent_away_where_it_does(self):
+        router = self.start_with_tls(greetingDelay="500ms")
+        for early in self.EARLY:
+            with self.subTest(early=early[:20]):
+                client = self.connect(router)
+                client.socket.sendall(early)
+                self.assertIn(client.rest(), ("554 mx.example.com You spoke before you were greeted\r\n", ""))
+        self.assertEqual({(record["end"], record["detail"]) for record in router.await_records("session", 5)},
+                         {("violation", "spoke before the greeting")})
+        self.assertEqual(self.store.connections, 0)
+        began = time.monotonic()
+        self.delivers(router)
+        self.assertGreater(time.monotonic() - began, 0.4)
+        client = self.submission(router, ALICE)  # users' programs aren't kept waiting
+        self.assertRegex(self.ask(client, "NOOP"), "^250 ")
+
+    def test_in_tls_and_behind_a_balancer_as_well(self):
+        router = self.start(
+            listeners=[{"address": HOST, "port": 0, "tls": "implicit", "proxyProtocolFrom": ["127.0.0.0/8"]}],
+            tls=self.tls(), greetingDelay="500ms")
+        for early in (b"", b"EHLO x\r\n"):
+            client = self.connect(router)
+            client.socket.sendall(b"PROXY TCP4 192.0.2.77 192.0.2.1 4711 25\r\n")
+            client.begin_tls()
+            client.socket.sendall(early)
+            self.assertRegex(client.line(), "^554 " if early else "^220 ")
 
 
 class AuthTest(HostileClientTest):

@@ -22,6 +22,8 @@ constexpr int64_t kMostCount = 1'000'000;
 // to its final dot.
 constexpr absl::Duration kClientWaitsForCommand = absl::Minutes(5);
 constexpr absl::Duration kClientWaitsForCommit = absl::Minutes(10);
+// It waits five minutes for the greeting; but a connection costs as long.
+constexpr absl::Duration kLongestGreetingDelay = absl::Minutes(1);
 
 // As MailSettings has it; nothing where `text` is no domain.
 std::optional<std::string> ToLocalDomain(std::string_view text) {
@@ -211,6 +213,11 @@ class SmtpReader {
     whole("recipientLimit", mail().recipients, kLeastRecipients, kMostCount);
     whole("transactionLimit", mail().transactions, 1, kMostCount);
     whole("hopLimit", mail().hops, 1, 1000);
+    mail().greeting_delay =
+        root_.Duration("greetingDelay", mail().greeting_delay);
+    if (mail().greeting_delay > kLongestGreetingDelay) {
+      root_.Fault("greetingDelay", "too long (at most a minute)");
+    }
     if (config_.fallback_relay || root_.Has("spoolFolder")) {
       mail().spool_folder =
           files_.Folder(root_, "spoolFolder", mail().spool_folder);

@@ -83,6 +83,7 @@ TEST(SmtpConfigTest, FillsInTheDefaultsThatTheExampleTells) {
   EXPECT_EQ(mail.transactions, told.transactions);
   EXPECT_EQ(mail.hops, told.hops);
   EXPECT_EQ(mail.prdr, told.prdr);
+  EXPECT_EQ(mail.greeting_delay, told.greeting_delay);
   EXPECT_EQ(mail.sender_check, told.sender_check);
   EXPECT_EQ(mail.spool_folder, "/var/tmp");
   EXPECT_EQ(told.spool_folder, testing::TempDir());
@@ -240,6 +241,8 @@ TEST(SmtpConfigTest, NamesThePlaceAndTheFault) {
        "minutes)"},
       {inbound(R"("timeouts": {"client": "5m"})"),
        "c.json: /timeouts/client: unknown key"},
+      {inbound(R"("greetingDelay": "2m")"),
+       "c.json: /greetingDelay: too long (at most a minute)"},
       {inbound(R"("idleTimeout": "4m")"),
        "c.json: /idleTimeout: \"4m\" is too short (at least \"5m\")"},
       {inbound(R"("upstreamPool": {"perUpstream": 0})"),

@@ -81,7 +81,7 @@ void MailSession::ReadProxyHeader(std::string_view bytes) {
 
 void MailSession::BeginProtocol() {
   if (listener_->tls == TlsMode::kImplicit) return BeginTls();
-  Greet();
+  AwaitSilence();
 }
 
 void MailSession::BeginTls() {
@@ -94,9 +94,28 @@ void MailSession::OnTlsEstablished() {
   in_handshake_ = false;
   tls_facts_ = FactsOf(*downstream_->tls_session());
   record_.tls = tls_facts_.version;
-  if (receiver_ == nullptr) return Greet();
+  if (receiver_ == nullptr) return AwaitSilence();
   receiver_->TlsEstablished(tls_facts_);
   Pump();
+}
+
+void MailSession::AwaitSilence() {
+  const bool inbound = party_.role == MailRole::kInbound;
+  if (inbound) deadline_.reset();
+  if (!inbound || mail_->greeting_delay <= absl::ZeroDuration()) return Greet();
+  greeting_ = network_.StartTimer(mail_->greeting_delay, [this] {
+    const auto over = std::move(greeting_);
+    Greet();
+  });
+  downstream_->ResumeReading();
+}
+
+void MailSession::RefuseEarlyTalker() {
+  const std::string reply = FormatSmtpReply(MakeSmtpReply(
+      554, "", settings_->host_name + " You spoke before you were greeted"));
+  record_.bytes_to_client += reply.size();
+  downstream_->Write(reply);
+  End("violation", "spoke before the greeting");
 }
 
 void MailSession::Greet() {
@@ -111,7 +130,6 @@ void MailSession::Greet() {
   options.auth_required = party_.role == MailRole::kSubmission;
   options.prdr_offered = mail_->prdr;
   receiver_ = std::make_unique<SmtpReceiver>(std::move(options));
-  if (party_.role == MailRole::kInbound) deadline_.reset();
   Pump();
 }
 
@@ -124,6 +142,7 @@ void MailSession::OnData(std::string_view bytes) {
                "a PROXY header from a peer outside proxyProtocolFrom");
   }
   record_.bytes_from_client += bytes.size();
+  if (greeting_ != nullptr) return RefuseEarlyTalker();
   receiver_->Feed(bytes);
   Pump();
 }
@@ -440,6 +459,7 @@ void MailSession::End(std::string_view how, std::string_view detail) {
   login_.reset();
   ForgetTransaction();
   deadline_.reset();
+  greeting_.reset();
   silence_.reset();
   record_.end = std::string(how);
   if (record_.detail.empty()) record_.detail = detail;

@@ -75,6 +75,8 @@ class MailSession : public ClientSession,
   void ReadProxyHeader(std::string_view bytes);
   void BeginProtocol();
   void BeginTls();
+  void AwaitSilence();
+  void RefuseEarlyTalker();
   void Greet();
 
   // Machine's events until it waits for somebody.
@@ -138,6 +140,7 @@ class MailSession : public ClientSession,
   std::optional<DownstreamMachine::ShutdownReason> ending_;
   bool awaits_client_ = false;
   std::unique_ptr<Operation> deadline_;  // of TLS and AUTH
+  std::unique_ptr<Operation> greeting_;  // while it is held back
   std::unique_ptr<Operation> silence_;
 };
 

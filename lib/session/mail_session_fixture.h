@@ -101,7 +101,7 @@ class MailSessionTest : public testing::Test, public SessionOwner {
     directory_->AddUser(address, "secret", location);
   }
 
-  void Begin() {
+  void NewClient() {
     auto [stream, peer] =
         network_.NewStream(*SocketAddress::Parse("192.0.2.7", 5555),
                            *SocketAddress::Parse("192.0.2.1", 25));
@@ -109,8 +109,15 @@ class MailSessionTest : public testing::Test, public SessionOwner {
     session_ = std::make_unique<MailSession>(network_, log_, settings_, mail_,
                                              listener_, std::move(stream),
                                              static_cast<SessionOwner&>(*this));
+  }
+  void Connect() {
+    NewClient();
     session_->Start();
     Run();
+  }
+  // Greeted, and EHLO said.
+  void Begin() {
+    Connect();
     client_->TakeSent();
     Hears("EHLO client.example.net\r\n");
   }

@@ -280,6 +280,47 @@ TEST_F(MailSessionTest, ADrainEndsAnIdleClientAtOnce) {
   EXPECT_EQ(ended_, 1);
 }
 
+TEST_F(MailSessionTest, AnswersWhatCameBeforeItsGreetingInTurn) {
+  NewClient();
+  client_->Deliver("EHLO x\r\nNOOP\r\n");
+  session_->Start();
+  Run();
+  const std::string heard = client_->TakeSent();
+  EXPECT_TRUE(heard.starts_with("220 ")) << heard;
+  EXPECT_TRUE(heard.ends_with("250 2.0.0 OK.\r\n")) << heard;
+}
+
+TEST_F(MailSessionTest, SendsAwayWhoSpeaksBeforeALateGreeting) {
+  mail_->greeting_delay = absl::Seconds(2);
+  for (const char* early : {"E", "\r\n", "EHLO x\r\nMAIL FROM:<>\r\n"}) {
+    Connect();
+    network_.Advance(absl::Seconds(1));
+    EXPECT_EQ(client_->TakeSent(), "");
+    EXPECT_EQ(Hears(early),
+              "554 mx.example.com You spoke before you were greeted\r\n");
+    EXPECT_EQ(std::exchange(ended_, 0), 1);
+  }
+  EXPECT_NE(log_.text().find("detail=spoke before the greeting\n"),
+            std::string::npos);
+}
+
+TEST_F(MailSessionTest, GreetsLateWhoWaits) {
+  mail_->greeting_delay = absl::Seconds(2);
+  settings_->login_timeout = absl::Seconds(1);  // isn't for those that don't
+  Connect();
+  network_.Advance(absl::Seconds(1.9));
+  EXPECT_EQ(client_->TakeSent(), "");
+  network_.Advance(absl::Seconds(0.1));
+  EXPECT_EQ(client_->TakeSent(), "220 mx.example.com ESMTP\r\n");
+  EXPECT_TRUE(Hears("EHLO x\r\n").starts_with("250"));
+  client_->DeliverEof();
+  Run();
+  Connect();
+  client_->DeliverEof();
+  Run();
+  EXPECT_EQ(ended_, 2);
+}
+
 TEST_F(MailSessionTest, ASilentClientIsSentAway) {
   Begin();
   network_.Advance(mail_->timeouts.client + absl::Seconds(1));

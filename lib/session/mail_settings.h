@@ -101,6 +101,11 @@ struct MailSettings {
   size_t transactions = 1000;  // of a client's connection
   int hops = 30;               // Received: lines that a message may have
   bool prdr = true;            // PRDR is offered
+  // How long an inbound client, which must wait for the greeting (RFC 5321
+  // §3.1), is kept waiting: one that speaks before it is sent away with 554.
+  // Zero: the greeting comes at once, and what came before it is answered in
+  // its turn.
+  absl::Duration greeting_delay;
 
   // Where messages wait for the fallback relay when they have outgrown memory;
   // no file in it has a name.
