@@ -62,6 +62,7 @@ class CachedDirectory::Login : public Operation {
     auto comparison = std::make_shared<Comparison>(
         owner_.cache_, secret_.Clone(), known_.password_hash);
     wait_ = owner_.network_.RunOffLoop(
+        BlockingKind::kCompute,
         [comparison] {
           comparison->right = comparison->cache->crypt().Matches(
               comparison->secret, comparison->hash);
@@ -249,6 +250,7 @@ void CachedDirectory::RememberPassword(const std::string& key,
   // Nobody waits for it, so the operation may go: the work is done all the
   // same.
   network_.RunOffLoop(
+      BlockingKind::kCompute,
       [cache = cache_, key, user = account.user, secret = secret.Clone(), now] {
         std::string hash = cache->crypt().Hash(secret);
         if (!hash.empty()) cache->PutPassword(key, user, std::move(hash), now);

@@ -299,7 +299,7 @@ std::unique_ptr<Operation> LdapConnection::Open(
     const std::string& url, Role role, OpenCallback done) {
   auto opening = std::make_shared<Opening>(std::move(options), url, role);
   return network.RunOffLoop(
-      [opening] { opening->Run(); },
+      BlockingKind::kDirectoryConnect, [opening] { opening->Run(); },
       [&network, opening, done = std::move(done)]() mutable {
         if (opening->failure()) return done(std::move(*opening->failure()));
         done(std::make_unique<LdapConnection>(network, opening->url(),

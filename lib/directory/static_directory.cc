@@ -54,7 +54,8 @@ std::unique_ptr<Operation> StaticDirectory::Authenticate(
     Location location = entry->LocationOf(name);
     done(Account{location.user, std::move(location)});
   };
-  return network_.RunOffLoop(std::move(work), std::move(answer));
+  return network_.RunOffLoop(BlockingKind::kCompute, std::move(work),
+                             std::move(answer));
 }
 
 std::unique_ptr<Operation> StaticDirectory::Locate(std::string_view name,

@@ -250,8 +250,9 @@ std::unique_ptr<Operation> EventLoop::WatchFd(
 }
 
 std::unique_ptr<Operation> EventLoop::RunOffLoop(
-    absl::AnyInvocable<void()> work, absl::AnyInvocable<void()> done) {
-  return off_loop_.Run(std::move(work), std::move(done));
+    BlockingKind kind, absl::AnyInvocable<void()> work,
+    absl::AnyInvocable<void()> done) {
+  return off_loop_.Run(kind, std::move(work), std::move(done));
 }
 
 void EventLoop::Post(absl::AnyInvocable<void()> task) {

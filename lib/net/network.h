@@ -56,6 +56,15 @@ struct ConnectOptions {
   SocketAddress source;  // unset: the kernel chooses
 };
 
+// Why work blocks, and so what it can hang on. Name servers that keep silent
+// must not keep a password from being checked.
+enum class BlockingKind {
+  kCompute,           // crypt(3)
+  kDisk,              // the message spool
+  kNameLookup,        // getaddrinfo(3)
+  kDirectoryConnect,  // libldap's connecting, TLS and first bind
+};
+
 // The outside world of one event loop: everything a session can do that isn't
 // computing. One per worker thread; every call but Post() on that thread only.
 class Network {
@@ -99,9 +108,10 @@ class Network {
 
   // Runs `work` on some other thread, then `done` on the loop. Cancelling
   // drops `done`; `work` runs to its end all the same and must own what it
-  // touches. For what can only block: libldap's connecting, crypt(3).
+  // touches. For what can only block. Work waits for work of its own kind only.
   virtual std::unique_ptr<Operation> RunOffLoop(
-      absl::AnyInvocable<void()> work, absl::AnyInvocable<void()> done) = 0;
+      BlockingKind kind, absl::AnyInvocable<void()> work,
+      absl::AnyInvocable<void()> done) = 0;
 
   // From any thread: runs `task` on the loop soon.
   virtual void Post(absl::AnyInvocable<void()> task) = 0;

@@ -10,7 +10,8 @@
 namespace gatehouse {
 namespace {
 
-// As many calls may hang at the same time before the next has to wait.
+// As many calls of a kind may hang at the same time before the next has to
+// wait.
 constexpr int kMostThreads = 32;
 // A burst of logins shouldn't make a thread each second.
 constexpr std::chrono::seconds kIdleLimit(10);
@@ -52,6 +53,30 @@ struct OffLoop::Pool {
     return !closed && !queue.empty();
   }
 
+  // Whether a further thread is wanted, which is then counted.
+  bool Take(Work work) {
+    std::lock_guard<std::mutex> lock(mutex);
+    queue.push_back(std::move(work));
+    changed.notify_one();
+    const int needed = static_cast<int>(queue.size());
+    if (needed <= idle || threads >= kMostThreads) return false;
+    ++threads;
+    return true;
+  }
+
+  void Close() {
+    std::deque<Work> unbegun;
+    std::lock_guard<std::mutex> lock(mutex);
+    closed = true;
+    unbegun.swap(queue);
+    changed.notify_all();
+  }
+
+  void AwaitThreads(std::chrono::steady_clock::time_point deadline) {
+    std::unique_lock<std::mutex> lock(mutex);
+    changed.wait_until(lock, deadline, [this] { return threads == 0; });
+  }
+
   std::shared_ptr<Mailbox> mailbox;
   std::mutex mutex;
   std::condition_variable changed;
@@ -77,30 +102,28 @@ class OffLoop::Job : public Operation {
 };
 
 OffLoop::OffLoop(std::shared_ptr<Mailbox> mailbox)
-    : pool_(std::make_shared<Pool>(std::move(mailbox))) {}
+    : mailbox_(std::move(mailbox)) {}
 
 OffLoop::~OffLoop() {
-  std::deque<Pool::Work> unbegun;
-  std::unique_lock<std::mutex> lock(pool_->mutex);
-  pool_->closed = true;
-  unbegun.swap(pool_->queue);
-  pool_->changed.notify_all();
-  pool_->changed.wait_for(lock, kPatience,
-                          [this] { return pool_->threads == 0; });
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  for (const auto& pool : pools_) {
+    if (pool != nullptr) pool->Close();
+  }
+  for (const auto& pool : pools_) {
+    if (pool != nullptr) pool->AwaitThreads(deadline);
+  }
 }
 
-std::unique_ptr<Operation> OffLoop::Run(absl::AnyInvocable<void()> work,
+std::unique_ptr<Operation> OffLoop::Run(BlockingKind kind,
+                                        absl::AnyInvocable<void()> work,
                                         absl::AnyInvocable<void()> done) {
   const uint64_t id = next_id_++;
   auto job = std::make_unique<Job>(this, id, std::move(done));
-  std::lock_guard<std::mutex> lock(pool_->mutex);
-  pool_->queue.push_back({id, std::move(work)});
-  const int needed = static_cast<int>(pool_->queue.size());
-  if (needed > pool_->idle && pool_->threads < kMostThreads) {
-    ++pool_->threads;
-    std::thread(Pool::RunThread, pool_, this).detach();
+  std::shared_ptr<Pool>& pool = pools_[static_cast<size_t>(kind)];
+  if (pool == nullptr) pool = std::make_shared<Pool>(mailbox_);
+  if (pool->Take({id, std::move(work)})) {
+    std::thread(Pool::RunThread, pool, this).detach();
   }
-  pool_->changed.notify_one();
   return job;
 }
 

@@ -1,6 +1,8 @@
 #ifndef GATEHOUSE_LIB_NET_OFF_LOOP_H_
 #define GATEHOUSE_LIB_NET_OFF_LOOP_H_
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -13,7 +15,8 @@ namespace gatehouse {
 
 // Threads for what can only block. They are made on demand and end when idle;
 // libuv's own pool of four isn't used, because four hanging name servers would
-// stop every login.
+// stop every login. Each kind of work has threads of its own: what hangs keeps
+// none but its like waiting.
 class OffLoop {
  public:
   // `mailbox` carries what is done back to the loop.
@@ -22,16 +25,22 @@ class OffLoop {
   // hangs longer is left behind, and touches nothing of this any more.
   ~OffLoop();
 
-  std::unique_ptr<Operation> Run(absl::AnyInvocable<void()> work,
+  std::unique_ptr<Operation> Run(BlockingKind kind,
+                                 absl::AnyInvocable<void()> work,
                                  absl::AnyInvocable<void()> done);
 
  private:
+  static constexpr size_t kKinds =
+      static_cast<size_t>(BlockingKind::kDirectoryConnect) + 1;
+
   class Job;
   struct Pool;
 
   void Finish(uint64_t id);
 
-  std::shared_ptr<Pool> pool_;
+  std::shared_ptr<Mailbox> mailbox_;
+  // Made with the first work of its kind.
+  std::array<std::shared_ptr<Pool>, kKinds> pools_;
   // Those whose `done` is still wanted; touched by the loop only, so that
   // nothing of it dies on another thread.
   absl::flat_hash_map<uint64_t, Job*> jobs_;

@@ -120,6 +120,7 @@ std::unique_ptr<Operation> Resolver::Answer(
 void Resolver::StartLookup(const std::string& host, Entry& entry) {
   auto result = std::make_shared<Network::ResolveResult>();
   entry.lookup = network_->RunOffLoop(
+      BlockingKind::kNameLookup,
       [host, result, lookup = lookup_] { *result = lookup(host); },
       [this, host, result] { Finish(host, std::move(*result)); });
 }

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -47,11 +49,12 @@ TEST_F(UvNetworkTest, AnOperationMayDestroyItselfInItsCallback) {
     deferred.reset();
     ++done;
   });
-  job = network_->RunOffLoop([] {},
-                             [&] {
-                               job.reset();
-                               ++done;
-                             });
+  job = network_->RunOffLoop(
+      BlockingKind::kCompute, [] {},
+      [&] {
+        job.reset();
+        ++done;
+      });
   EXPECT_TRUE(RunUntil([&] { return done == 3; }));
 }
 
@@ -96,6 +99,7 @@ TEST_F(UvNetworkTest, BlockingWorkRunsBesideTheLoopAndBesideOtherWork) {
   std::vector<std::unique_ptr<Operation>> jobs;
   for (int i = 0; i < kJobs; ++i) {
     jobs.push_back(network_->RunOffLoop(
+        BlockingKind::kCompute,
         [&] {
           // Ends only when all are inside together.
           for (++inside; inside < kJobs;) std::this_thread::yield();
@@ -105,11 +109,42 @@ TEST_F(UvNetworkTest, BlockingWorkRunsBesideTheLoopAndBesideOtherWork) {
   EXPECT_TRUE(RunUntil([&] { return done == kJobs; }));
 }
 
+TEST_F(UvNetworkTest, LookupsThatHangKeepNoOtherWorkWaiting) {
+  constexpr int kHanging = 100;  // more than a kind has threads
+  std::atomic<bool> hang = true;
+  int done = 0;
+  std::vector<std::unique_ptr<Operation>> jobs;
+  for (int i = 0; i < kHanging; ++i) {
+    jobs.push_back(network_->RunOffLoop(
+        BlockingKind::kNameLookup,
+        [&] {
+          while (hang)
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        },
+        [&] { ++done; }));
+  }
+  int others = 0;
+  for (const BlockingKind kind : {BlockingKind::kCompute, BlockingKind::kDisk,
+                                  BlockingKind::kDirectoryConnect}) {
+    jobs.push_back(network_->RunOffLoop(
+        kind, [] {}, [&] { ++others; }));
+  }
+  EXPECT_TRUE(RunUntil([&] { return others == 3; }));
+  EXPECT_EQ(done, 0);
+  std::optional<Network::ResolveResult> literal;
+  jobs.push_back(network_->Resolve(
+      "192.0.2.7", [&](auto result) { literal = std::move(result); }));
+  EXPECT_TRUE(RunUntil([&] { return literal.has_value(); }));
+  EXPECT_EQ(done, 0);
+  hang = false;
+  EXPECT_TRUE(RunUntil([&] { return done == kHanging; }));
+}
+
 TEST_F(UvNetworkTest, CancelledWorkReportsNothing) {
   std::atomic<bool> ran = false;
   bool reported = false;
-  auto job =
-      network_->RunOffLoop([&] { ran = true; }, [&] { reported = true; });
+  auto job = network_->RunOffLoop(
+      BlockingKind::kCompute, [&] { ran = true; }, [&] { reported = true; });
   job.reset();
   EXPECT_TRUE(RunUntil([&] { return ran.load(); }));
   RunFor(absl::Milliseconds(20));

@@ -80,6 +80,7 @@ void MessageSpool::Append(std::string_view octets) {
 void MessageSpool::WriteOn() {
   writing_ = waiting_.size();
   job_ = network_.RunOffLoop(
+      BlockingKind::kDisk,
       [file = file_, octets = std::exchange(waiting_, "")] {
         file->Write(octets);
       },
@@ -105,6 +106,7 @@ std::unique_ptr<Operation> MessageSpool::Read(
     *result = offset < size_ ? memory_.substr(offset, most) : "";
   } else {
     return network_.RunOffLoop(
+        BlockingKind::kDisk,
         [file = file_, offset = offset - memory_.size(), most, result] {
           *result = file->Read(offset, most);
         },

@@ -274,7 +274,8 @@ std::unique_ptr<Operation> FakeNetwork::WatchFd(
 }
 
 std::unique_ptr<Operation> FakeNetwork::RunOffLoop(
-    absl::AnyInvocable<void()> work, absl::AnyInvocable<void()> done) {
+    BlockingKind kind, absl::AnyInvocable<void()> work,
+    absl::AnyInvocable<void()> done) {
   auto cancelled = std::make_shared<bool>(false);
   absl::AnyInvocable<void()> job = [cancelled, work = std::move(work),
                                     done = std::move(done)]() mutable {

@@ -181,7 +181,7 @@ class FakeNetwork : public Network {
   std::unique_ptr<Operation> WatchFd(int fd, bool readable, bool writable,
                                      absl::AnyInvocable<void()> ready) override;
   std::unique_ptr<Operation> RunOffLoop(
-      absl::AnyInvocable<void()> work,
+      BlockingKind kind, absl::AnyInvocable<void()> work,
       absl::AnyInvocable<void()> done) override;
   void Post(absl::AnyInvocable<void()> task) override;
 
