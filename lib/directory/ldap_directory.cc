@@ -146,12 +146,13 @@ LocateResult LocationOf(const LdapEntryReader& reader, const LoginName& name,
 class LdapDirectory : public Directory {
  public:
   LdapDirectory(Network& network, std::shared_ptr<const LdapOptions> options,
-                LdapEntryReader reader, std::shared_ptr<LiveMap> map)
+                LdapEntryReader reader, std::shared_ptr<LiveMap> map,
+                std::unique_ptr<LdapReplicaObserver> observer)
       : network_(network),
         options_(options),
         reader_(std::move(reader)),
         map_(std::move(map)),
-        pool_(network, std::move(options)) {
+        pool_(network, std::move(options), std::move(observer)) {
     if (map_ != nullptr) moves_.emplace(network_, map_->moves());
   }
 
@@ -238,13 +239,15 @@ absl::Status CheckLdapOptions(const LdapOptions& options) {
 
 absl::StatusOr<std::unique_ptr<Directory>> CreateLdapDirectory(
     Network& network, std::shared_ptr<const LdapOptions> options,
-    std::shared_ptr<LiveMap> map) {
+    std::shared_ptr<LiveMap> map,
+    std::unique_ptr<LdapReplicaObserver> observer) {
   absl::Status status = CheckLdapOptions(*options);
   if (!status.ok()) return status;
   auto reader = LdapEntryReader::Create(options);
   if (!reader.ok()) return reader.status();
   return std::make_unique<LdapDirectory>(network, std::move(options),
-                                         *std::move(reader), std::move(map));
+                                         *std::move(reader), std::move(map),
+                                         std::move(observer));
 }
 
 }  // namespace gatehouse

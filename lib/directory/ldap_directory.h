@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "lib/directory/directory.h"
 #include "lib/directory/ldap_options.h"
+#include "lib/directory/ldap_replica_observer.h"
 #include "lib/directory/live_map.h"
 #include "lib/net/network.h"
 
@@ -34,11 +35,14 @@ namespace gatehouse {
 // (kConfiguration: the text names the DN).
 //
 // Needs no LDAP server to be made: without one it answers Failures, and
-// recovers by itself. One per worker, on its network's thread; the network must
-// outlive it. Not to be destroyed from one of its callbacks.
+// recovers by itself. With an observer every replica is tried at once, and one
+// that is lost is noticed though nobody asks it anything. One per worker, on
+// its network's thread; the network must outlive it. Not to be destroyed from
+// one of its callbacks.
 absl::StatusOr<std::unique_ptr<Directory>> CreateLdapDirectory(
     Network& network, std::shared_ptr<const LdapOptions> options,
-    std::shared_ptr<LiveMap> map = nullptr);
+    std::shared_ptr<LiveMap> map = nullptr,
+    std::unique_ptr<LdapReplicaObserver> observer = nullptr);
 
 }  // namespace gatehouse
 

@@ -106,6 +106,7 @@ void LdapLane::OnOpenResult(
   connection->set_on_lost([this, connection] {
     Close(connection);
     Pump();
+    owner_.OnConnectionLost();
   });
   owner_.OnOpened();
   Pump();

@@ -49,6 +49,8 @@ class LdapLane {
     virtual void OnOpened() = 0;
     // What waits stays in the lane.
     virtual void OnOpenFailed(const Failure& failure) = 0;
+    // The server has ended a connection, and all its requests are answered.
+    virtual void OnConnectionLost() = 0;
 
    protected:
     ~Owner() = default;
@@ -66,6 +68,8 @@ class LdapLane {
   // Opens a connection though nothing waits.
   void OpenOne();
   bool opening() const { return !openings_.empty(); }
+  // Nothing is open, or being opened.
+  bool closed() const { return connections_.empty() && openings_.empty(); }
   // What waits for a connection or for its answer.
   size_t outstanding() const { return waiting_.size() + sent_.size(); }
 

@@ -30,12 +30,15 @@ class LdapPool::Handle : public Operation {
   const LdapRequestPtr request_;
 };
 
-LdapPool::LdapPool(Network& network, std::shared_ptr<const LdapOptions> options)
-    : network_(network), options_(std::move(options)) {
+LdapPool::LdapPool(Network& network, std::shared_ptr<const LdapOptions> options,
+                   std::unique_ptr<LdapReplicaObserver> observer)
+    : network_(network),
+      options_(std::move(options)),
+      observer_(std::move(observer)) {
   LdapReplica::Owner& owner = *this;
   for (const std::string& url : options_->urls) {
-    replicas_.push_back(
-        std::make_unique<LdapReplica>(network_, options_, url, owner));
+    replicas_.push_back(std::make_unique<LdapReplica>(network_, options_, url,
+                                                      owner, observer_.get()));
   }
 }
 

@@ -9,6 +9,7 @@
 #include "lib/directory/ldap_lane.h"
 #include "lib/directory/ldap_options.h"
 #include "lib/directory/ldap_replica.h"
+#include "lib/directory/ldap_replica_observer.h"
 #include "lib/net/network.h"
 
 namespace gatehouse {
@@ -28,7 +29,9 @@ namespace gatehouse {
 // Must not be destroyed from a callback of its own.
 class LdapPool : private LdapReplica::Owner {
  public:
-  LdapPool(Network& network, std::shared_ptr<const LdapOptions> options);
+  // With an observer all replicas are tried at once, not when they are needed.
+  LdapPool(Network& network, std::shared_ptr<const LdapOptions> options,
+           std::unique_ptr<LdapReplicaObserver> observer = nullptr);
 
   // The reply is LdapFound or Failure.
   std::unique_ptr<Operation> Search(LdapSearch search, LdapReplyCallback done);
@@ -56,6 +59,7 @@ class LdapPool : private LdapReplica::Owner {
 
   Network& network_;
   const std::shared_ptr<const LdapOptions> options_;
+  const std::unique_ptr<LdapReplicaObserver> observer_;  // may be null
   std::vector<std::unique_ptr<LdapReplica>> replicas_;
   // Expires with the pool: an operation may live longer.
   const std::shared_ptr<LdapPool*> self_ = std::make_shared<LdapPool*>(this);

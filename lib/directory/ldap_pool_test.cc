@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "lib/net/loop_test_kit.h"
 #include "lib/testing/real_slapd.h"
@@ -228,6 +229,58 @@ TEST_F(LdapPoolTest, TriesALostReplicaWithGrowingPauses) {
   // At first, and 0.25, 0.75 and 1.75 s later.
   EXPECT_GE(probes, 2);
   EXPECT_LE(probes, 4);
+}
+
+// Keeps what it hears, a line each.
+class Observer : public LdapReplicaObserver {
+ public:
+  explicit Observer(std::vector<std::string>& heard) : heard_(heard) {}
+  void OnReplicaLost(const std::string& url, const Failure& reason) override {
+    heard_.push_back("lost " + url + " (" + std::string(KindName(reason.kind)) +
+                     ")");
+  }
+  void OnReplicaWell(const std::string& url) override {
+    heard_.push_back("well " + url);
+  }
+
+ private:
+  std::vector<std::string>& heard_;
+};
+
+TEST_F(LdapPoolTest, TellsHowItsReplicasAreThoughNobodyAsksThem) {
+  first_.Kill();
+  std::vector<std::string> heard;
+  pool_ = std::make_unique<LdapPool>(*network_, options_,
+                                     std::make_unique<Observer>(heard));
+  std::vector<std::string> expected;
+  const auto hears = [&](std::vector<std::string> more) {
+    expected.insert(expected.end(), more.begin(), more.end());
+    EXPECT_TRUE(RunUntil([&] { return heard.size() >= expected.size(); }));
+    EXPECT_THAT(heard, testing::UnorderedElementsAreArray(expected));
+  };
+  hears({"lost " + first_.url() + " (unreachable)", "well " + second_.url()});
+  first_.Start();
+  hears({"well " + first_.url()});
+  // A server that ends connections is asked whether it is still there.
+  second_.Kill();
+  second_.Start();
+  RunFor(absl::Milliseconds(500));
+  hears({});
+  second_.Kill();
+  hears({"lost " + second_.url() + " (unreachable)"});
+  second_.Start();
+  hears({"well " + second_.url()});
+}
+
+TEST_F(LdapPoolTest, TellsThatItsAdministratorIsRefused) {
+  options_->admin_password = Secret("wrong");
+  options_->urls = {first_.url()};
+  std::vector<std::string> heard;
+  pool_ = std::make_unique<LdapPool>(*network_, options_,
+                                     std::make_unique<Observer>(heard));
+  EXPECT_TRUE(RunUntil([&] { return !heard.empty(); }));
+  EXPECT_THAT(
+      heard, testing::ElementsAre("lost " + first_.url() + " (configuration)"));
 }
 
 }  // namespace

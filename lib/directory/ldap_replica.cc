@@ -21,14 +21,19 @@ constexpr absl::Duration kLongestPause = absl::Seconds(15);
 
 LdapReplica::LdapReplica(Network& network,
                          std::shared_ptr<const LdapOptions> options,
-                         const std::string& url, Owner& owner)
+                         const std::string& url, Owner& owner,
+                         LdapReplicaObserver* observer)
     : network_(network),
+      url_(url),
       owner_(owner),
+      observer_(observer),
       searches_(network, options, url, LdapConnection::Role::kSearch,
                 {options->max_search_connections, kMaxPendingSearches}, *this),
       binds_(network, options, url, LdapConnection::Role::kBind,
              {options->max_bind_connections, 1}, *this),
-      pause_(kFirstPause) {}
+      pause_(kFirstPause) {
+  if (observer_ != nullptr) searches_.OpenOne();
+}
 
 void LdapReplica::Submit(const LdapRequestPtr& request) {
   LaneOf(*request).Submit(request);
@@ -52,8 +57,11 @@ void LdapReplica::OnReply(const LdapRequestPtr& request, LdapReply reply) {
 
 void LdapReplica::OnOpened() {
   // While it is down, nothing is opened but the probe, whose bind it answered.
+  const bool is_news = down_ || !answered_;
+  answered_ = true;
   down_ = false;
   pause_ = kFirstPause;
+  if (is_news && observer_ != nullptr) observer_->OnReplicaWell(url_);
 }
 
 void LdapReplica::OnOpenFailed(const Failure& failure) {
@@ -62,10 +70,15 @@ void LdapReplica::OnOpenFailed(const Failure& failure) {
   Probe();
 }
 
+void LdapReplica::OnConnectionLost() {
+  if (observer_ != nullptr && !down_ && searches_.closed()) Probe();
+}
+
 void LdapReplica::GoDown(const Failure& failure) {
   if (down_) return;
   down_ = true;
   failure_ = failure;
+  if (observer_ != nullptr) observer_->OnReplicaLost(url_, failure);
   std::vector<LdapRequestPtr> moved = searches_.TakeAll();
   for (LdapRequestPtr& request : binds_.TakeWaiting()) {
     moved.push_back(std::move(request));
@@ -76,7 +89,9 @@ void LdapReplica::GoDown(const Failure& failure) {
 }
 
 void LdapReplica::Probe() {
-  probe_ = network_.StartTimer(pause_, [this] { searches_.OpenOne(); });
+  probe_ = network_.StartTimer(pause_, [this] {
+    if (searches_.closed()) searches_.OpenOne();
+  });
   pause_ = std::min(pause_ * 2, kLongestPause);
 }
 

@@ -8,11 +8,14 @@
 #include "absl/time/time.h"
 #include "lib/directory/ldap_lane.h"
 #include "lib/directory/ldap_options.h"
+#include "lib/directory/ldap_replica_observer.h"
 #include "lib/net/network.h"
 
 namespace gatehouse {
 
-// One server of a pool: its two lanes, and whether it is well.
+// One server of a pool: its two lanes, and whether it is well. With an observer
+// a connection to it is kept open, also while nobody asks anything, so that its
+// loss is seen at once.
 class LdapReplica : private LdapLane::Owner {
  public:
   // What becomes of requests that have left this replica.
@@ -27,7 +30,8 @@ class LdapReplica : private LdapLane::Owner {
   };
 
   LdapReplica(Network& network, std::shared_ptr<const LdapOptions> options,
-              const std::string& url, Owner& owner);
+              const std::string& url, Owner& owner,
+              LdapReplicaObserver* observer);
 
   void Submit(const LdapRequestPtr& request);
   void Remove(const LdapRequestPtr& request);
@@ -56,12 +60,16 @@ class LdapReplica : private LdapLane::Owner {
   void OnReply(const LdapRequestPtr& request, LdapReply reply) override;
   void OnOpened() override;
   void OnOpenFailed(const Failure& failure) override;
+  void OnConnectionLost() override;
   void Probe();
 
   Network& network_;
+  const std::string url_;
   Owner& owner_;
+  LdapReplicaObserver* const observer_;  // null: nobody wants to know
   LdapLane searches_;
   LdapLane binds_;
+  bool answered_ = false;  // ever
   bool down_ = false;
   Failure failure_;
   absl::Time last_answer_ = absl::InfinitePast();

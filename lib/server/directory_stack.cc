@@ -37,7 +37,8 @@ class DirectoryBuilder {
       auto created = CreateLdapDirectory(
           network_,
           std::shared_ptr<const LdapOptions>(connector, &connector->options),
-          LiveMapOf(name));
+          LiveMapOf(name),
+          std::make_unique<LdapReplicaLog>(log_, name, runtime_.ldap_outages));
       GATEHOUSE_CHECK(created.ok(), "the options were checked when read");
       made = std::make_shared<CachedDirectory>(
           network_, log_, connector->options.names, std::move(*created),

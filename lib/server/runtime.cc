@@ -185,6 +185,8 @@ RuntimeResult LoadRuntime(const std::string& file, const Protocol& protocol,
   LoadLocalMaps(*runtime, previous, result);
   SetCaches(*runtime, previous);
   SetKnowledge(*runtime, previous);
+  runtime->ldap_outages = previous != nullptr ? previous->ldap_outages
+                                              : std::make_shared<LdapOutages>();
   runtime->failed_logins = previous != nullptr
                                ? previous->failed_logins
                                : std::make_shared<FailedLogins>();

@@ -12,6 +12,7 @@
 #include "lib/net/network.h"
 #include "lib/net/tls_context.h"
 #include "lib/server/config.h"
+#include "lib/server/ldap_outages.h"
 #include "lib/server/local_map_file.h"
 #include "lib/session/session_settings.h"
 
@@ -39,6 +40,7 @@ struct Runtime {
   // By the connector's name. What they remember changes, from all threads.
   std::map<std::string, std::shared_ptr<DirectoryCache>> caches;
   LiveMaps live_maps;  // of connectors with "follow"; kept by LiveMapThreads
+  std::shared_ptr<LdapOutages> ldap_outages;
   std::shared_ptr<FailedLogins> failed_logins;
   UpstreamKnowledge knowledge;
   // smtp only: of users' own hosts, /relayHost and /fallbackRelay.
@@ -54,8 +56,8 @@ struct RuntimeResult {
 };
 
 // Reads `file` and everything it names; all faults are collected. What
-// `previous` has learned of clients, of the upstreams, and of LDAP connectors
-// that stay as they are, is taken over.
+// `previous` has learned of clients, of the upstreams, of lost LDAP replicas,
+// and of LDAP connectors that stay as they are, is taken over.
 RuntimeResult LoadRuntime(const std::string& file, const Protocol& protocol,
                           const Runtime* previous = nullptr);
 

@@ -106,14 +106,23 @@ class LdapEndToEndTest(unittest.TestCase):
                 self.assertFalse(secret[part:part + 10].encode() in memory, (user, part))
 
     def test_starts_without_its_directory_and_recovers_when_it_comes(self):
-        proxy = self.start_proxy()
+        proxy = self.start_proxy(workers=2)
+        url, = self.cluster.ldap_settings()["ldapConnectors"][0]["urls"]
+        lost, = self.await_records(proxy, "ldap_replica_lost")  # before anybody asks
+        self.assertEqual((lost["connector"], lost["url"], lost["kind"]), ("LDAP_Master", url, "unreachable"))
+        self.assertIn("Can't contact LDAP server", lost["detail"])
         self.assertIn("[UNAVAILABLE]", self.log_in(proxy, ALICE))
         slapd = self.start_directory()
         self.await_login(proxy)
+        recovered, = self.await_records(proxy, "ldap_replica_recovered")
+        self.assertEqual((recovered["connector"], recovered["url"]), ("LDAP_Master", url))
         slapd.kill()
+        self.await_records(proxy, "ldap_replica_lost", 2)
         self.assertIn("[UNAVAILABLE]", self.log_in(proxy, ALICE))
         slapd.start()
         self.await_login(proxy)
+        self.await_records(proxy, "ldap_replica_recovered", 2)
+        self.assertEqual(len(proxy.records("ldap_replica_lost")), 2)
 
     def test_known_users_go_on_without_the_directory(self):
         slapd = self.start_directory()
@@ -158,11 +167,12 @@ class LdapEndToEndTest(unittest.TestCase):
         settings["ldapConnectors"][0]["cache"] = cache
         return settings
 
-    def await_records(self, proxy, event):
+    def await_records(self, proxy, event, count=1):
         deadline = time.monotonic() + RECOVERY_SECONDS
-        while not proxy.records(event):
+        while len(proxy.records(event)) < count:
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.05)
+        return proxy.records(event)
 
     def await_login(self, proxy, user=ALICE):
         deadline = time.monotonic() + RECOVERY_SECONDS

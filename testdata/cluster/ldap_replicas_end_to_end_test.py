@@ -81,6 +81,9 @@ class LdapReplicasEndToEndTest(unittest.TestCase):
         self.assertLess(waits[-1], DEADLINE_SECONDS + SLACK_SECONDS)
         self.assertGreater(self.mirror.lookups(self.mirror.second), 0)
         self.await_return()
+        preferred = self.mirror.urls[0]
+        for event in ("ldap_replica_lost", "ldap_replica_recovered"):
+            self.assertEqual([record["url"] for record in self.proxy.records(event)], [preferred])
 
     def directory_waits(self, count):
         """Of so many sessions, in seconds, the shortest first; what the test's own
