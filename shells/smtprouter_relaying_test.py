@@ -3,7 +3,7 @@ import unittest
 
 from shells.proxy_test_case import ALICE
 from shells.router_test_case import BOB, SENDER, RouterTestCase, plain
-from shells.shell_process import map_entry
+from shells.shell_process import HOST, map_entry
 
 BUECHER = "alice@b\u00fccher.example"
 IN_ASCII = "alice@xn--bcher-kva.example"
@@ -98,13 +98,17 @@ class RelayingTest(RouterTestCase):
         super().setUp()
         for address in ("postmaster@example.com", IN_ASCII):
             self.users[address] = map_entry(self.store)
-        self.router = self.start_with_tls(
-            localDomains=["example.com", "xn--bcher-kva.example"], recipientDelimiter="+",
-            capabilityInterval="1s", transactionLimit=10**6, recipientLimit=10**6,
-            limits={"badCommands": 10**6, "commands": 10**6, "failedLogins": 10**6})
+        self.router = self.start_patient()
         self.delivers(self.router)  # so that it has met a store, and learns of SMTPUTF8
         self.router.await_records("capabilities_learned", 2)  # the relay's, too
         self.store.recipients.clear()
+
+    def start_patient(self, **settings):
+        return self.start_with_tls(
+            localDomains=["example.com", "xn--bcher-kva.example"], recipientDelimiter="+",
+            capabilityInterval="1s", transactionLimit=10**6, recipientLimit=10**6,
+            limits={"badCommands": 10**6, "commands": 10**6, "failedLogins": 10**6},
+            **settings)
 
     def judge(self, client, sender, recipient):
         """The code that ends the envelope, and the recipients that (store, relay) heard."""
@@ -175,6 +179,19 @@ class RelayingTest(RouterTestCase):
             self.assertRegex(answer, "^5")
             self.ask(client, "RSET")
         self.assertNotIn(b"MAIL", self.relay.received)
+
+    def test_the_default_host_is_for_our_domains_only(self):
+        """What nobody knows goes to mappingHost, which isn't a way out."""
+        self.router = self.start_patient(capabilities=["SMTPUTF8", "8BITMIME"], mapping={
+            "userMap": "Map", "mappingHost": HOST, "mappingPort": self.relay.port})
+        client = self.inbound(self.router)
+        for recipient in ELSEWHERE:
+            self.assert_verdict(client, SENDER, recipient, ("554 5.7.1", [], []))
+        for recipient, answer in NOWHERE.items():
+            if answer != "550 5.1.1":
+                self.assert_verdict(client, SENDER, recipient, (answer, [], []))
+        for recipient in ("nobody@example.com", '"a lice"@example.com', "+alice@example.com"):
+            self.assert_verdict(client, SENDER, recipient, ("250 2.1.5", [], [recipient]))
 
     def test_the_store_hears_no_identity_of_the_clients_making(self):
         client = self.submission(self.router, ALICE)
