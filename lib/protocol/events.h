@@ -92,6 +92,14 @@ struct LoginRefusal {
   std::string sasl_challenge;
 };
 
+// Whether the client gave what is refused: then it may be guessing, and is
+// counted and slowed. Whoever meets an outage is neither.
+constexpr bool BlamesClient(LoginRefusal::Kind kind) {
+  return kind == LoginRefusal::Kind::kCredentials ||
+         kind == LoginRefusal::Kind::kAuthorization ||
+         kind == LoginRefusal::Kind::kExpired;
+}
+
 // --- Upstream ----------------------------------------------------------------
 
 // The upstream has let us in (or, for a probe, told what it offers).
@@ -99,9 +107,6 @@ struct UpstreamReady {
   // In the protocol's own units: IMAP capability tokens, POP3 CAPA lines,
   // ManageSieve capability lines, EHLO keyword lines. Empty where unknown.
   std::vector<std::string> capabilities;
-  // Untagged data that came between our login command and its answer and that
-  // the client must see before its own answer (whole lines with CRLF).
-  std::string preface;
 };
 
 // The upstream has not let us in. `refusal` is what the client may hear;

@@ -166,7 +166,7 @@ struct UpstreamOptions {
   // the upstream counted if it is one (IMAP ID x-proxy-ttl, Dovecot's TTL).
   int proxy_ttl = kMostProxyHops;
   size_t line_bytes = 65536;     // one reply line: stores send long CAPABILITYs
-  size_t preface_bytes = 65536;  // all untagged data before the login's answer
+  size_t unasked_bytes = 65536;  // what comes beside the answers until the login
 };
 
 // Logs in to a mail store. It doesn't speak before the greeting was fed.

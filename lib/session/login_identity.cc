@@ -44,20 +44,20 @@ std::variant<LoginIdentity, LoginRefusal::Kind> IdentifyLogin(
     const LoginAttempt& attempt, const LoginNameRules& rules,
     const MasterLogins& masters) {
   const Claim claim = ClaimOf(attempt, masters);
-  LoginIdentity identity;
-  if (claim.master) {
-    const auto master = ParseLoginName(*claim.master, rules);
-    if (!master || !MayBeMaster(master->Whole(), attempt, masters)) {
-      return attempt.authorization_id.empty()
-                 ? LoginRefusal::Kind::kCredentials
-                 : LoginRefusal::Kind::kAuthorization;
-    }
-    identity.master = master->Whole();
-  }
   const auto user = ParseLoginName(claim.user, rules);
   if (!user) return LoginRefusal::Kind::kCredentials;
-  identity.user = user->Whole();
-  return identity;
+  if (!claim.master) return LoginIdentity{user->Whole(), ""};
+  const bool by_sasl = !attempt.authorization_id.empty();
+  const auto master = ParseLoginName(*claim.master, rules);
+  // Oneself, spelled in another way.
+  if (by_sasl && master && master->Whole() == user->Whole()) {
+    return LoginIdentity{user->Whole(), ""};
+  }
+  if (!master || !MayBeMaster(master->Whole(), attempt, masters)) {
+    return by_sasl ? LoginRefusal::Kind::kAuthorization
+                   : LoginRefusal::Kind::kCredentials;
+  }
+  return LoginIdentity{user->Whole(), master->Whole()};
 }
 
 }  // namespace gatehouse

@@ -47,6 +47,20 @@ TEST(LoginIdentityTest, RefusesAMasterSeparatorWhereNobodyIsMaster) {
   EXPECT_EQ(Identify("admin@example.com", kNobody, "victim"), "authorization");
 }
 
+TEST(LoginIdentityTest, TakesAnAuthorizationIdentityForOneselfInAnySpelling) {
+  for (const auto* masters : {&kNobody, &kAdmin}) {
+    for (const auto how : {Credentials::kPassword, Credentials::kToken,
+                           Credentials::kExternal}) {
+      EXPECT_EQ(Identify("alice", *masters, "alice@EXAMPLE.com", how),
+                "alice@example.com");
+      EXPECT_EQ(Identify("alice@Example.com", *masters, "alice", how),
+                "alice@example.com");
+      EXPECT_EQ(Identify("alice@other.example", *masters, "alice", how),
+                "authorization");
+    }
+  }
+}
+
 TEST(LoginIdentityTest, LetsMastersInToOthersMailboxes) {
   EXPECT_EQ(Identify("bob@example.com*admin@example.com", kAdmin),
             "bob@example.com by admin@example.com");

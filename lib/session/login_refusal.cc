@@ -10,13 +10,6 @@ namespace {
 // three of them fit into the default login timeout.
 constexpr int kMostDelays = 8;
 
-// Refusals that a guesser could learn from.
-bool AnswersAGuess(LoginRefusal::Kind kind) {
-  return kind == LoginRefusal::Kind::kCredentials ||
-         kind == LoginRefusal::Kind::kAuthorization ||
-         kind == LoginRefusal::Kind::kExpired;
-}
-
 }  // namespace
 
 LoginRefusal::Kind NoteDenial(Denial denial, std::string_view name,
@@ -38,9 +31,8 @@ std::unique_ptr<Operation> AnswerRefusal(
     Network& network, const SessionSettings& settings, SessionRecord& record,
     LoginRefusal::Kind kind, std::string_view name, absl::Time began,
     absl::AnyInvocable<void()> answer) {
-  ++record.failed_logins;
-  if (!AnswersAGuess(kind)) return network.Defer(std::move(answer));
-  int failures = record.failed_logins;
+  if (!BlamesClient(kind)) return network.Defer(std::move(answer));
+  int failures = ++record.failed_logins;
   if (settings.failed_logins != nullptr) {
     const absl::Time now = network.Now();
     failures = std::max(failures,

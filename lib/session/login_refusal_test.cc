@@ -51,6 +51,24 @@ TEST_F(LoginTest, LocksNobodyOutWhoseNameIsTriedByOthers) {
   EXPECT_TRUE(joined()) << "at once";
 }
 
+TEST_F(LoginTest, CountsNoOutageAsAFailure) {
+  settings_.failed_logins = std::make_shared<FailedLogins>();
+  Begin();
+  directory_->mood = OneUserDirectory::Mood::kDown;
+  for (int i = 0; i < 5; ++i) {
+    client_->TakeSent();
+    Say("LOGIN alice secret\n");
+    network_.Advance(absl::ZeroDuration());
+    EXPECT_EQ(client_->Sent(), "NO unavailable\n");
+  }
+  EXPECT_EQ(record_.failed_logins, 0);
+  directory_->mood = OneUserDirectory::Mood::kWell;
+  client_->TakeSent();
+  Say("LOGIN alice wrong\n");
+  network_.Advance(settings_.failure_delay);
+  EXPECT_EQ(client_->Sent(), "NO credentials\n") << "and no later";
+}
+
 TEST_F(LoginTest, AsksNobodyForAnAddressThatHasFailedTooOften) {
   settings_.failed_logins = std::make_shared<FailedLogins>();
   settings_.failed_logins_per_address = 2;

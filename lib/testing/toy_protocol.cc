@@ -99,7 +99,7 @@ class ToyDownstream : public ToyMachine<DownstreamMachine> {
     paused_ = false;
   }
   void LoginAccepted(const UpstreamReady& upstream) override {
-    output_ += upstream.preface + "OK";
+    output_ += "OK";
     for (const std::string& capability : upstream.capabilities) {
       output_ += " " + capability;
     }
@@ -108,7 +108,8 @@ class ToyDownstream : public ToyMachine<DownstreamMachine> {
   void LoginRefused(const LoginRefusal& refusal) override {
     output_ += "NO " + std::string(ToyRefusalName(refusal.kind)) + "\n";
     paused_ = false;
-    if (++refusals_ == options_.limits.failed_logins) {
+    if (BlamesClient(refusal.kind) &&
+        ++refusals_ == options_.limits.failed_logins) {
       closed_ = Closed::Reason::kTooManyFailedLogins;
     }
   }
@@ -205,7 +206,7 @@ class ToyUpstream : public ToyMachine<UpstreamMachine> {
     switch (login.method) {
       case UpstreamLogin::Method::kProbe:
         output_ += "QUIT\n";
-        return UpstreamReady{{"PROBED"}, ""};
+        return UpstreamReady{{"PROBED"}};
       case UpstreamLogin::Method::kPassword:
         output_ += "LOGIN " + login.user + " " + secret + "\n";
         break;
@@ -221,14 +222,14 @@ class ToyUpstream : public ToyMachine<UpstreamMachine> {
         output_ += "XCLIENT " + login.user + "\n";
         break;
       case UpstreamLogin::Method::kNone:
-        return UpstreamReady{{"NONE"}, ""};
+        return UpstreamReady{{"NONE"}};
     }
     return NeedData{};
   }
 
   UpstreamEvent OnAnswer(const std::vector<std::string>& words) {
     if (words[0] == "OK") {
-      return UpstreamReady{{words.begin() + 1, words.end()}, ""};
+      return UpstreamReady{{words.begin() + 1, words.end()}};
     }
     UpstreamFailed failed;
     failed.refusal = RefusalNamed(words.size() > 1 ? words[1] : "");

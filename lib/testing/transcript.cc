@@ -100,9 +100,7 @@ std::string Describe(const Closed& closed) {
 std::string Describe(const StartTls&) { return "StartTls"; }
 
 std::string Describe(const UpstreamReady& ready) {
-  std::string text = "Ready " + JoinList(ready.capabilities);
-  if (!ready.preface.empty()) text += " preface=" + ready.preface;
-  return text;
+  return "Ready " + JoinList(ready.capabilities);
 }
 
 std::string Describe(const UpstreamFailed& failed) {
@@ -262,9 +260,7 @@ class Player {
 
   void Act(std::string_view text) {
     const std::string_view what = TakeWord(text);
-    if (what == "preface") {
-      preface_ = Expand(text);
-    } else if (what == "trailing") {
+    if (what == "trailing") {
       trailing_ = Expand(text) + trailing_;
     } else if (what == "eof") {
       machine().FeedEof();
@@ -282,7 +278,6 @@ class Player {
     if (what == "accept") {
       UpstreamReady ready;
       ready.capabilities = SplitList(text);
-      ready.preface = preface_;
       downstream_->LoginAccepted(ready);
       return TakeOutput();
     }
@@ -323,7 +318,6 @@ class Player {
   std::deque<Observed> observed_;
   std::string status_;
   bool stopped_ = false;
-  std::string preface_;
   std::string trailing_;
 };
 

@@ -36,13 +36,12 @@ namespace gatehouse {
 //   Closed REASON                 logout eof too_many_errors
 //                                 too_many_failed_logins limit violation
 //                                 shutdown
-//   Ready CAPABILITY | …          [ preface=TEXT]
+//   Ready CAPABILITY | …
 //   Failed REFUSAL KIND           [ challenge=TEXT]; KIND as KindName() has it
 //
 // `!` acts as the session does:
 //   tls                           the handshake is done
 //   accept CAPABILITY | …         LoginAccepted()
-//   preface TEXT                  of the `accept` that follows
 //   refuse REFUSAL[ CHALLENGE]    credentials authorization unavailable
 //                                 contact_admin expired in_use login_delay
 //                                 over_quota limit
@@ -58,7 +57,7 @@ namespace gatehouse {
 //     bad_commands N, failed_logins N
 //   upstream: host_name, start_tls, tls_active, forward_client,
 //     client ADDRESS PORT, proxy ADDRESS PORT, session_id X, helo NAME,
-//     client_tls VERSION, proxy_ttl N, line_bytes N, preface_bytes N,
+//     client_tls VERSION, proxy_ttl N, line_bytes N, unasked_bytes N,
 //     login probe | password USER SECRET | master USER MASTER SECRET
 //           | token MECHANISM USER SECRET | none | xclient USER
 //   whole_only                    what it shows depends on the chopping

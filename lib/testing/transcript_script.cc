@@ -117,7 +117,7 @@ Setters UpstreamSetters(UpstreamOptions& to) {
        }},
       {"proxy_ttl", SetNumber(to.proxy_ttl)},
       {"line_bytes", SetNumber(to.line_bytes)},
-      {"preface_bytes", SetNumber(to.preface_bytes)},
+      {"unasked_bytes", SetNumber(to.unasked_bytes)},
       {"login", [&](std::string_view text) { to.login = Login(text); }},
       {"utf8", SetFlag(to.login.utf8)},
   };

@@ -56,12 +56,6 @@ std::string_view RefusalReply(LoginRefusal::Kind kind) {
   return "NO [SERVERBUG] Login failed";
 }
 
-bool BlamesClient(LoginRefusal::Kind kind) {
-  return kind == LoginRefusal::Kind::kCredentials ||
-         kind == LoginRefusal::Kind::kAuthorization ||
-         kind == LoginRefusal::Kind::kExpired;
-}
-
 // A browser, or a page that makes one speak to us (the ALPACA attack): nothing
 // of it may be answered.
 bool IsHttpMethod(std::string_view tag) {
@@ -474,7 +468,7 @@ void ImapDownstream::TlsEstablished(const TlsFacts& facts) {
 
 void ImapDownstream::LoginAccepted(const UpstreamReady& upstream) {
   GATEHOUSE_CHECK(state_ == State::kAwaitVerdict, "no login is under way");
-  output_.append(upstream.preface).append(tag_).append(" OK ");
+  output_.append(tag_).append(" OK ");
   if (!upstream.capabilities.empty()) {
     output_ += "[CAPABILITY";
     AppendStoreCapabilities(upstream.capabilities, output_);

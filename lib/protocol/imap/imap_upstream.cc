@@ -352,10 +352,7 @@ ImapUpstream::Outcome ImapUpstream::OnLoginAnswer(
 ImapUpstream::Outcome ImapUpstream::Ready() {
   state_ = State::kReady;
   options_.login.secret.Wipe();
-  UpstreamReady ready;
-  ready.capabilities = std::move(capabilities_);
-  ready.preface = std::move(preface_);
-  return ready;
+  return UpstreamReady{std::move(capabilities_)};
 }
 
 // --- Responses ---------------------------------------------------------------
@@ -364,7 +361,7 @@ ImapUpstream::Outcome ImapUpstream::OnUntagged(const ImapResponse& response,
                                                std::string_view line,
                                                bool early) {
   untagged_bytes_ += line.size() + 2;
-  if (untagged_bytes_ > options_.preface_bytes) {
+  if (untagged_bytes_ > options_.unasked_bytes) {
     return Unlike("an end of its untagged data");
   }
   if (response.status == ImapResponse::Status::kBye) return SaidBye();
@@ -381,21 +378,8 @@ ImapUpstream::Outcome ImapUpstream::OnUntagged(const ImapResponse& response,
     LearnCapabilities(response.code_text);
   } else if (absl::StartsWithIgnoreCase(ToAbsl(data), "CAPABILITY ")) {
     LearnCapabilities(data.substr(data.find(' ')));
-  } else if (!early && MayReachClient(response)) {
-    preface_.append(line).append("\r\n");
   }
   return std::nullopt;
-}
-
-// Behind our login, what is data may be meant for the client; the store's own
-// words, referrals to inner hosts among them, are not, but for an ALERT, which
-// every user must see (RFC 9051 §7.1).
-bool ImapUpstream::MayReachClient(const ImapResponse& response) const {
-  if (state_ != State::kAwaitLogin && state_ != State::kAwaitFinalCapability) {
-    return false;
-  }
-  return response.status == ImapResponse::Status::kNone ||
-         EqualsIgnoringCase(response.code, "ALERT");
 }
 
 ImapUpstream::Outcome ImapUpstream::OnTagged(const ImapResponse& response) {
@@ -445,11 +429,8 @@ bool ImapUpstream::Offers(std::string_view capability) const {
 
 ImapUpstream::Outcome ImapUpstream::Refused(const ImapResponse& response) {
   LoginRefusal::Kind kind = RefusalOfCode(response.code);
-  const bool blames_user = kind == LoginRefusal::Kind::kCredentials ||
-                           kind == LoginRefusal::Kind::kAuthorization ||
-                           kind == LoginRefusal::Kind::kExpired;
   // The user has nothing to do with what became of the master user.
-  if (blames_user &&
+  if (BlamesClient(kind) &&
       options_.login.method == UpstreamLogin::Method::kMasterUser) {
     kind = LoginRefusal::Kind::kContactAdmin;
   }

@@ -26,8 +26,8 @@ namespace gatehouse {
 // means somebody else's authorization.
 //
 // `UpstreamReady::capabilities` is the store's own list, after login (for a
-// probe: before). Its `preface` is the untagged data between our login and its
-// answer, but for CAPABILITY.
+// probe: before). What else it says untagged until then is nobody's: it could
+// only be taken for our own words.
 //
 // The store's words are for the operator's log only, and only those of a NO:
 // a BAD may repeat what we had sent.
@@ -81,7 +81,6 @@ class ImapUpstream final : public UpstreamMachine {
 
   Outcome OnUntagged(const ImapResponse& response, std::string_view line,
                      bool early);
-  bool MayReachClient(const ImapResponse& response) const;
   Outcome OnTagged(const ImapResponse& response);
   Outcome Ask(std::string_view command, State next);
   std::string NextTag();
@@ -113,7 +112,6 @@ class ImapUpstream final : public UpstreamMachine {
   std::array<std::string, 3> pieces_;
   size_t pieces_sent_ = 0;
   std::string sasl_challenge_;
-  std::string preface_;
   size_t untagged_bytes_ = 0;
 };
 

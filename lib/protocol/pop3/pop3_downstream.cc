@@ -402,7 +402,8 @@ void Pop3Downstream::LoginRefused(const LoginRefusal& refusal) {
 Pop3Downstream::Outcome Pop3Downstream::Refuse(LoginRefusal::Kind kind) {
   state_ = State::kAwaitCommand;
   Say(RefusalReply(kind));
-  if (++failed_logins_ >= options_.limits.failed_logins) {
+  if (BlamesClient(kind) &&
+      ++failed_logins_ >= options_.limits.failed_logins) {
     Close(Closed::Reason::kTooManyFailedLogins, "");
   }
   return std::nullopt;

@@ -220,7 +220,7 @@ Pop3Upstream::Outcome Pop3Upstream::OnCapaLine(std::string_view line) {
   if (line == ".") return AfterCapa();
   if (line.starts_with('.')) line.remove_prefix(1);
   capability_bytes_ += line.size() + 1;
-  if (capability_bytes_ > options_.preface_bytes) {
+  if (capability_bytes_ > options_.unasked_bytes) {
     return Unlike("the end of its CAPA list");
   }
   capabilities_.emplace_back(line);
@@ -346,7 +346,7 @@ Pop3Upstream::Outcome Pop3Upstream::OnPass(const Reply& reply) {
 Pop3Upstream::Outcome Pop3Upstream::Ready() {
   state_ = State::kReady;
   options_.login.secret.Wipe();
-  return UpstreamReady{std::move(capabilities_), ""};
+  return UpstreamReady{std::move(capabilities_)};
 }
 
 // --- One command at a time, and what goes wrong ------------------------------

@@ -366,6 +366,7 @@ void SieveDownstream::LoginRefused(const LoginRefusal& refusal) {
 SieveDownstream::Outcome SieveDownstream::Refuse(LoginRefusal::Kind kind) {
   state_ = State::kAwaitCommand;
   Say(RefusalReply(kind));
+  if (!BlamesClient(kind)) return std::nullopt;
   if (++failed_logins_ < options_.limits.failed_logins) return std::nullopt;
   Say("BYE \"Too many failed logins.\"");
   return Close(Closed::Reason::kTooManyFailedLogins, "");

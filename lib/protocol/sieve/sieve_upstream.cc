@@ -166,7 +166,7 @@ SieveUpstream::Outcome SieveUpstream::OnCapability(const Words& words) {
     capability.append(" ").append(words[1].text.Reveal());
   }
   capability_bytes_ += capability.size() + 1;
-  if (capability_bytes_ > options_.preface_bytes) {
+  if (capability_bytes_ > options_.unasked_bytes) {
     return Unlike("the end of its capabilities");
   }
   capabilities_.push_back(std::move(capability));
@@ -266,7 +266,7 @@ SieveUpstream::Outcome SieveUpstream::AnswerChallenge(
 SieveUpstream::Outcome SieveUpstream::Ready() {
   state_ = State::kReady;
   options_.login.secret.Wipe();
-  return UpstreamReady{std::move(capabilities_), ""};
+  return UpstreamReady{std::move(capabilities_)};
 }
 
 // --- One command at a time, and what goes wrong ------------------------------

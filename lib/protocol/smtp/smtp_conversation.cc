@@ -155,7 +155,7 @@ SmtpConversation::Outcome SmtpConversation::ReadLine() {
       break;
   }
   if (state_ == State::kAwaitSaslEnd) {
-    return RefuseLogin(SmtpReplyFor(refused_login_));
+    return RefuseLogin(refused_login_);
   }
   return sasl ? OnSaslStep(sasl_.Respond(line.Reveal()))
               : OnCommand(line.Reveal());
@@ -288,7 +288,7 @@ SmtpConversation::Outcome SmtpConversation::OnSaslStep(SaslStep step) {
   }
   const SaslError error = std::get<SaslError>(step);
   return error == SaslError::kRefusedCredentials
-             ? RefuseLogin(SmtpReplyFor(error))
+             ? RefuseLogin(LoginRefusal::Kind::kCredentials)
              : Bad(SmtpReplyFor(error));
 }
 
@@ -310,7 +310,7 @@ void SmtpConversation::LoginRefused(const LoginRefusal& refusal) {
   GATEHOUSE_CHECK(state_ == State::kAwaitVerdict, "no login under way");
   const std::string challenge = TokenRefusalChallenge(attempted_, refusal);
   if (challenge.empty()) {
-    RefuseLogin(SmtpReplyFor(refusal.kind));
+    RefuseLogin(refusal.kind);
     return;
   }
   refused_login_ = refusal.kind;
@@ -319,9 +319,10 @@ void SmtpConversation::LoginRefused(const LoginRefusal& refusal) {
 }
 
 SmtpConversation::Outcome SmtpConversation::RefuseLogin(
-    const SmtpReply& reply) {
+    LoginRefusal::Kind kind) {
   state_ = State::kAwaitCommand;
-  Say(reply);
+  Say(SmtpReplyFor(kind));
+  if (!BlamesClient(kind)) return std::nullopt;
   if (++failed_logins_ < options_.downstream.limits.failed_logins) {
     return std::nullopt;
   }

@@ -89,7 +89,7 @@ class SmtpConversation {
 
   Outcome Greet(std::string_view name, bool esmtp);
   Outcome OnSaslStep(SaslStep step);
-  Outcome RefuseLogin(const SmtpReply& reply);
+  Outcome RefuseLogin(LoginRefusal::Kind kind);
   Outcome BeginBody();
   Outcome DropBody(SmtpReply refusal);
   Outcome ReadBody();

@@ -318,7 +318,7 @@ SmtpUpstream::Outcome SmtpUpstream::AnswerChallenge(
 SmtpUpstream::Outcome SmtpUpstream::Ready() {
   state_ = State::kReady;
   options_.login.secret.Wipe();
-  return UpstreamReady{std::move(offered_), ""};
+  return UpstreamReady{std::move(offered_)};
 }
 
 // --- One command at a time, and what goes wrong ------------------------------
