@@ -137,7 +137,7 @@ void BM_Locate(benchmark::State& state) {
     for (auto& operation : operations) {
       operation = directory->Locate(
           UidOf(number) + "@example.com", [&](LocateResult result) {
-            if (!std::holds_alternative<Location>(result)) {
+            if (!std::holds_alternative<SharedLocation>(result)) {
               state.SkipWithError("not found");
             }
             if (++answers == kAtOnce) network->Stop();

@@ -75,7 +75,7 @@ class CachedDirectory::Login : public Operation {
   // The password is right; the location may be older than the password.
   void Locate() {
     wait_ = owner_.Locate(name_, [this](LocateResult result) {
-      if (auto* location = std::get_if<Location>(&result)) {
+      if (auto* location = std::get_if<SharedLocation>(&result)) {
         return Answer(Account{known_.user, std::move(*location)});
       }
       if (auto* failure = std::get_if<Failure>(&result)) {
@@ -97,7 +97,7 @@ class CachedDirectory::Login : public Operation {
       return OnFailure(std::move(*failure));
     }
     if (auto* account = std::get_if<Account>(&result)) {
-      if (account->location) owner_.Remember(key_, *account->location);
+      if (account->location) owner_.Remember(key_, account->location);
       owner_.RememberPassword(key_, *account, secret_);
     } else {
       owner_.cache_->DropPassword(key_);
@@ -169,12 +169,18 @@ std::unique_ptr<Operation> CachedDirectory::Locate(std::string_view name,
                          });
 }
 
-std::optional<LocateResult> CachedDirectory::Remembered(
-    const std::string& key) {
-  const auto known = cache_->FindKnown(key);
-  if (known && known->location != nullptr &&
-      IsYoung(known->located_at, options_.ttl)) {
-    return *known->location;
+std::optional<LocateResult> CachedDirectory::LocateNow(std::string_view name) {
+  if (!options_.keep_locations) return behind_->LocateNow(name);
+  const auto parsed = ParseLoginName(name, rules_, NameUse::kAddress);
+  auto remembered = parsed ? Remembered(parsed->Whole()) : std::nullopt;
+  if (remembered) return remembered;
+  return behind_->LocateNow(name);
+}
+
+std::optional<LocateResult> CachedDirectory::Remembered(std::string_view key) {
+  auto located = cache_->FindLocation(key);
+  if (located && IsYoung(located->at, options_.ttl)) {
+    return std::move(located->location);
   }
   const auto unknown = cache_->FindUnknown(key);
   if (unknown && IsYoung(unknown->asked_at, options_.negative_ttl)) {
@@ -185,7 +191,7 @@ std::optional<LocateResult> CachedDirectory::Remembered(
 
 LocateResult CachedDirectory::Learn(const std::string& key,
                                     LocateResult result) {
-  if (const auto* location = std::get_if<Location>(&result)) {
+  if (const auto* location = std::get_if<SharedLocation>(&result)) {
     Remember(key, *location);
     return result;
   }
@@ -195,19 +201,19 @@ LocateResult CachedDirectory::Learn(const std::string& key,
     return result;
   }
   const Failure& failure = std::get<Failure>(result);
-  const auto known = cache_->FindKnown(key);
-  if (!IsOutage(failure) || !known || known->location == nullptr ||
-      !IsYoung(known->located_at, options_.stale_ttl)) {
+  auto located = cache_->FindLocation(key);
+  if (!IsOutage(failure) || !located ||
+      !IsYoung(located->at, options_.stale_ttl)) {
     return result;
   }
   LogStale(key, failure);
-  return *known->location;
+  return std::move(located->location);
 }
 
 void CachedDirectory::Remember(const std::string& key,
-                               const Location& location) {
+                               const SharedLocation& location) {
   if (!options_.keep_locations) return;
-  if (location.moving) return cache_->DropLocation(key);
+  if (location->moving) return cache_->DropLocation(key);
   cache_->PutLocation(key, location, network_.Now());
 }
 
@@ -236,7 +242,7 @@ std::unique_ptr<Operation> CachedDirectory::Authenticate(
        done = std::move(done)](AuthenticateResult result) mutable {
         const auto* account = std::get_if<Account>(&result);
         if (account != nullptr && account->location) {
-          Remember(key, *account->location);
+          Remember(key, account->location);
         }
         done(std::move(result));
       });

@@ -48,6 +48,7 @@ class CachedDirectory : public Directory {
                                           AuthenticateCallback done) override;
   std::unique_ptr<Operation> Locate(std::string_view name,
                                     LocateCallback done) override;
+  std::optional<LocateResult> LocateNow(std::string_view name) override;
   void ForgetPassword(std::string_view name) override;
   void set_move_observer(MoveObserver observer) override;
 
@@ -57,9 +58,9 @@ class CachedDirectory : public Directory {
   bool IsYoung(absl::Time since, absl::Duration limit) {
     return network_.Now() - since < limit;
   }
-  std::optional<LocateResult> Remembered(const std::string& key);
+  std::optional<LocateResult> Remembered(std::string_view key);
   LocateResult Learn(const std::string& key, LocateResult result);
-  void Remember(const std::string& key, const Location& location);
+  void Remember(const std::string& key, const SharedLocation& location);
   void RememberPassword(const std::string& key, const Account& account,
                         const Secret& secret);
   void LogStale(const std::string& key, const Failure& failure);

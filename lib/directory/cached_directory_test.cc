@@ -34,6 +34,10 @@ Location At(const std::string& host) {
   return location;
 }
 
+SharedLocation SharedAt(const std::string& host) {
+  return std::make_shared<Location>(At(host));
+}
+
 Failure Outage() {
   return {Failure::Side::kDirectory, Failure::Kind::kUnreachable,
           Failure::Retry::kSafe, "down"};
@@ -87,17 +91,26 @@ class CachedDirectoryTest : public ::testing::Test {
     return Name(*answer);
   }
 
+  // What is known without asking must be what is answered.
   std::string Locate(std::string_view name = kAlice) {
+    const auto known = directory().LocateNow(name);
+    const int asked = behind_->locations();
     std::optional<LocateResult> answer;
     auto operation = directory().Locate(
         name, [&](LocateResult result) { answer = std::move(result); });
     EXPECT_FALSE(answer.has_value()) << "answered inside the call";
     network_.RunUntilIdle();
+    EXPECT_EQ(known.has_value(), behind_->locations() == asked);
     if (!answer) return "silent";
-    if (const auto* location = std::get_if<Location>(&*answer)) {
-      return location->host->host;
+    EXPECT_EQ(Told(known.value_or(*answer)), Told(*answer));
+    return Told(*answer);
+  }
+
+  static std::string Told(const LocateResult& answer) {
+    if (const auto* location = std::get_if<SharedLocation>(&answer)) {
+      return (*location)->host->host;
     }
-    return Name(*answer);
+    return Name(answer);
   }
 
   template <typename Result>
@@ -261,11 +274,11 @@ TEST_F(CachedDirectoryTest, AMoveMayOutliveTheDirectoryThatWouldHearOfIt) {
   other->set_move_observer([](std::string_view, const Endpoint&) {
     ADD_FAILURE() << "told a directory that has gone";
   });
-  cache_->PutLocation(kAlice, At("store1"), network_.Now());
-  cache_->PutLocation(kAlice, At("store2"), network_.Now());
+  cache_->PutLocation(kAlice, SharedAt("store1"), network_.Now());
+  cache_->PutLocation(kAlice, SharedAt("store2"), network_.Now());
   other = nullptr;
   network_.RunUntilIdle();
-  cache_->PutLocation(kAlice, At("store3"), network_.Now());
+  cache_->PutLocation(kAlice, SharedAt("store3"), network_.Now());
   network_.RunUntilIdle();
 }
 
@@ -377,7 +390,8 @@ TEST_F(CachedDirectoryTest, NoPasswordIsGoodForEntriesThatContradict) {
 TEST_F(CachedDirectoryTest, EmptyPasswordsAndOnesWithNulAreNeverRemembered) {
   RememberPasswords();
   directory();
-  behind_->ScriptAuthenticate(kAlice, Account{"Alice@example.com", At("s")});
+  behind_->ScriptAuthenticate(kAlice,
+                              Account{"Alice@example.com", SharedAt("s")});
   EXPECT_EQ(Authenticate(""), "s");
   EXPECT_EQ(Authenticate(std::string("secret\0x", 8)), "s");
   EXPECT_EQ(cache_->FindKnown(kAlice)->password_hash, "");

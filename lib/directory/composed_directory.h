@@ -2,6 +2,7 @@
 #define GATEHOUSE_LIB_DIRECTORY_COMPOSED_DIRECTORY_H_
 
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -36,6 +37,11 @@ class ComposedDirectory : public Directory {
                                     LocateCallback done) override {
     if (where_ == nullptr) return Unknown(std::move(done));
     return where_->Locate(name, std::move(done));
+  }
+
+  std::optional<LocateResult> LocateNow(std::string_view name) override {
+    if (where_ == nullptr) return Denial::kNotFound;
+    return where_->LocateNow(name);
   }
 
   void ForgetPassword(std::string_view name) override {

@@ -35,11 +35,15 @@ struct Location {
   std::vector<std::string> addresses;
 };
 
+// As it is handed round: it never changes, and whoever remembers it gives it to
+// everybody who asks.
+using SharedLocation = std::shared_ptr<const Location>;
+
 // Somebody whose password was right.
 struct Account {
   std::string user;  // canonical, as in Location
   // Where the answer came from the same entry, so that nobody asks twice.
-  std::optional<Location> location;
+  SharedLocation location = nullptr;
 };
 
 // Why the directory, being well, says no. A client hears the same of the first
@@ -53,13 +57,14 @@ enum class Denial {
 };
 
 // What a directory answers. A Failure is never "not found": it is a directory
-// that is down, slow, or holds entries that contradict each other.
+// that is down, slow, or holds entries that contradict each other. The location
+// is never null.
+using AuthenticateResult = std::variant<Account, Denial, Failure>;
+using LocateResult = std::variant<SharedLocation, Denial, Failure>;
 // Whether it is of one that can't be asked: the other kind is an answer.
 inline bool IsOutage(const Failure& failure) {
   return failure.kind != Failure::Kind::kConfiguration;
 }
-using AuthenticateResult = std::variant<Account, Denial, Failure>;
-using LocateResult = std::variant<Location, Denial, Failure>;
 using AuthenticateCallback = absl::AnyInvocable<void(AuthenticateResult)>;
 using LocateCallback = absl::AnyInvocable<void(LocateResult)>;
 
@@ -79,6 +84,13 @@ class Directory {
   // Where the account or address `name` lives. For a whole domain: "@domain".
   virtual std::unique_ptr<Operation> Locate(std::string_view name,
                                             LocateCallback done) = 0;
+
+  // The answer, where it is known without asking anybody; nothing where
+  // Locate() has to be called. So a name that is found in memory costs neither
+  // an allocation nor a turn of the loop.
+  virtual std::optional<LocateResult> LocateNow(std::string_view name) {
+    return std::nullopt;
+  }
 
   // The upstream refused a password that Authenticate() had found right:
   // whoever remembers it asks again next time.

@@ -51,6 +51,15 @@ std::optional<DirectoryCache::Known> DirectoryCache::FindKnown(
   return known == nullptr ? std::nullopt : std::optional(*known);
 }
 
+std::optional<DirectoryCache::Located> DirectoryCache::FindLocation(
+    std::string_view name) {
+  Shard& shard = ShardOf(name);
+  std::lock_guard<std::mutex> lock(shard.mutex);
+  const Known* known = shard.known.Find(name);
+  if (known == nullptr || known->location == nullptr) return std::nullopt;
+  return Located{known->location, known->located_at};
+}
+
 std::optional<DirectoryCache::Unknown> DirectoryCache::FindUnknown(
     std::string_view name) {
   Shard& shard = ShardOf(name);
@@ -73,18 +82,17 @@ void DirectoryCache::Change(std::string_view name, Absent absent,
   shard.unknown.Erase(name);
 }
 
-void DirectoryCache::PutLocation(std::string_view name,
-                                 const Location& location, absl::Time now) {
-  auto added = std::make_shared<const Location>(location);
+void DirectoryCache::PutLocation(std::string_view name, SharedLocation location,
+                                 absl::Time now) {
   bool moved = false;
   Change(name, Absent::kAdd, [&](Known& known) {
     moved = known.location != nullptr && known.location->host &&
-            location.host && known.location->user == location.user &&
-            known.location->host != location.host;
-    known.location = std::move(added);
+            location->host && known.location->user == location->user &&
+            known.location->host != location->host;
+    known.location = location;
     known.located_at = now;
   });
-  if (moved) moves_.Tell({{location.user, *location.host}});
+  if (moved) moves_.Tell({{location->user, *location->host}});
 }
 
 void DirectoryCache::PutUnknown(std::string_view name, Denial denial,

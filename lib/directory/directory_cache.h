@@ -46,12 +46,16 @@ class DirectoryCache {
   explicit DirectoryCache(const DirectoryCacheOptions& options);
 
   struct Known {
-    std::shared_ptr<const Location> location;  // null: isn't remembered
+    SharedLocation location;  // null: isn't remembered
     absl::Time located_at = absl::InfinitePast();
     std::string user;           // canonical, of the password
     std::string password_hash;  // by crypt(); "": isn't remembered
     absl::Time verified_at = absl::InfinitePast();
     absl::Time hash_expected_since = absl::InfinitePast();
+  };
+  struct Located {
+    SharedLocation location;
+    absl::Time at;
   };
   struct Unknown {
     Denial denial;
@@ -61,11 +65,12 @@ class DirectoryCache {
   // Names are compared octet by octet: normalised by the caller. Whether what
   // is found is young enough is the caller's to see.
   std::optional<Known> FindKnown(std::string_view name);
+  std::optional<Located> FindLocation(std::string_view name);
   std::optional<Unknown> FindUnknown(std::string_view name);
 
   // A location that isn't the remembered one of the same user is told as a
   // move.
-  void PutLocation(std::string_view name, const Location& location,
+  void PutLocation(std::string_view name, SharedLocation location,
                    absl::Time now);
   void PutUnknown(std::string_view name, Denial denial, absl::Time now);
   // A password was right, and its hash is being made. When it is there, it

@@ -17,10 +17,10 @@ using ::testing::Pair;
 
 constexpr absl::Time kNow = absl::UnixEpoch();
 
-Location At(const std::string& user, const std::string& host) {
-  Location location;
-  location.user = user;
-  location.host = Endpoint{host, 0};
+SharedLocation At(const std::string& user, const std::string& host) {
+  auto location = std::make_shared<Location>();
+  location->user = user;
+  location->host = Endpoint{host, 0};
   return location;
 }
 
@@ -86,6 +86,8 @@ TEST_F(DirectoryCacheTest, RemembersLocationsAndPasswordsOfOneNameTogether) {
   const auto known = cache_.FindKnown("alice");
   ASSERT_TRUE(known);
   EXPECT_EQ(known->location->host->host, "store1");
+  EXPECT_EQ(cache_.FindLocation("alice")->location, known->location)
+      << "not a copy";
   EXPECT_EQ(known->located_at, kNow + absl::Seconds(1));
   EXPECT_EQ(known->password_hash, "hash");
   EXPECT_EQ(known->verified_at, kNow);
@@ -119,9 +121,9 @@ TEST_F(DirectoryCacheTest, AnUnknownNameIsNoLongerKnown) {
 
 TEST_F(DirectoryCacheTest, KeepsWithinItsSize) {
   for (int i = 0; i < 20000; ++i) {
-    Location location = At(Name(i), "store1.a-long-name.example.com");
+    Location location = *At(Name(i), "store1.a-long-name.example.com");
     location.addresses.assign(i % 20, Name(i));
-    cache_.PutLocation(Name(i), location, kNow);
+    cache_.PutLocation(Name(i), std::make_shared<Location>(location), kNow);
     ASSERT_LE(cache_.bytes(), Options().size_bytes);
   }
   EXPECT_GT(cache_.bytes(), Options().size_bytes / 2);

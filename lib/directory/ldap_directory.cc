@@ -24,7 +24,7 @@ AuthenticateResult Judge(LdapVerdict verdict, const Reading& reading) {
   switch (verdict) {
     case LdapVerdict::kRight:
       if (!reading.enabled) return Denial::kDisabled;
-      return Account{reading.location.user, reading.location};
+      return Account{reading.location->user, reading.location};
     case LdapVerdict::kWrong:
       return Denial::kWrongPassword;
     case LdapVerdict::kExpired:

@@ -168,7 +168,7 @@ TEST_F(LdapDirectoryTest, GivesTheEntrysSpellingAndHost) {
   ASSERT_TRUE(std::holds_alternative<Account>(answer));
   const Account& account = std::get<Account>(answer);
   EXPECT_EQ(account.user, "Alice@example.com");
-  ASSERT_TRUE(account.location.has_value());
+  ASSERT_TRUE(account.location != nullptr);
   EXPECT_EQ(account.location->host, (Endpoint{"127.0.0.1", 10143}));
   EXPECT_THAT(account.location->addresses,
               ElementsAre("Alice@example.com", "alice@example.net"));
@@ -176,8 +176,8 @@ TEST_F(LdapDirectoryTest, GivesTheEntrysSpellingAndHost) {
 
 TEST_F(LdapDirectoryTest, ReadsUriHostsAndRoutingAddresses) {
   const auto answer = Locate("bob@example.com");
-  ASSERT_TRUE(std::holds_alternative<Location>(answer));
-  const Location& location = std::get<Location>(answer);
+  ASSERT_TRUE(std::holds_alternative<SharedLocation>(answer));
+  const Location& location = *std::get<SharedLocation>(answer);
   EXPECT_EQ(location.host, (Endpoint{"store2.example.com", 10993}));
   EXPECT_EQ(location.implicit_tls, true);
   EXPECT_EQ(location.routing_address, "bob@store2.example.com");
@@ -185,14 +185,14 @@ TEST_F(LdapDirectoryTest, ReadsUriHostsAndRoutingAddresses) {
 
 TEST_F(LdapDirectoryTest, AnswersForEntriesWithoutAHost) {
   const auto answer = Locate("hostless@example.com");
-  ASSERT_TRUE(std::holds_alternative<Location>(answer));
-  EXPECT_FALSE(std::get<Location>(answer).host.has_value());
+  ASSERT_TRUE(std::holds_alternative<SharedLocation>(answer));
+  EXPECT_FALSE(std::get<SharedLocation>(answer)->host.has_value());
 }
 
 TEST_F(LdapDirectoryTest, AnswersForWholeDomains) {
   const auto answer = Locate("@Example.ORG");
-  ASSERT_TRUE(std::holds_alternative<Location>(answer));
-  EXPECT_EQ(std::get<Location>(answer).host->host, "store3.example.com");
+  ASSERT_TRUE(std::holds_alternative<SharedLocation>(answer));
+  EXPECT_EQ(std::get<SharedLocation>(answer)->host->host, "store3.example.com");
 }
 
 TEST_F(LdapDirectoryTest, TellsWrongPasswordsFromStrangers) {
@@ -276,8 +276,8 @@ TEST_F(LdapDirectoryTest, OfSeveralHostsTheOneOfTheServiceCounts) {
     options_->service = c.service;
     directory_.reset();
     const auto answer = Locate("everywhere@example.com");
-    ASSERT_TRUE(std::holds_alternative<Location>(answer));
-    EXPECT_EQ(std::get<Location>(answer).host, c.host);
+    ASSERT_TRUE(std::holds_alternative<SharedLocation>(answer));
+    EXPECT_EQ(std::get<SharedLocation>(answer)->host, c.host);
   }
   options_->service = "imap";
   directory_.reset();
@@ -287,8 +287,8 @@ TEST_F(LdapDirectoryTest, OfSeveralHostsTheOneOfTheServiceCounts) {
 
 TEST_F(LdapDirectoryTest, EntriesThatRouteAlikeAreFine) {
   const auto answer = Locate("same@example.com");
-  ASSERT_TRUE(std::holds_alternative<Location>(answer));
-  EXPECT_EQ(std::get<Location>(answer).host->host, "store1.example.com");
+  ASSERT_TRUE(std::holds_alternative<SharedLocation>(answer));
+  EXPECT_EQ(std::get<SharedLocation>(answer)->host->host, "store1.example.com");
 }
 
 TEST_F(LdapDirectoryTest, AHostThatIsNoneIsAFailureThatNamesTheEntry) {
@@ -308,8 +308,8 @@ TEST_F(LdapDirectoryTest, ClosedAccountsAreToldSoOnlyWithTheirPassword) {
 
 TEST_F(LdapDirectoryTest, ReportsMailboxesOnTheMove) {
   const auto answer = Locate("moving@example.com");
-  ASSERT_TRUE(std::holds_alternative<Location>(answer));
-  EXPECT_TRUE(std::get<Location>(answer).moving);
+  ASSERT_TRUE(std::holds_alternative<SharedLocation>(answer));
+  EXPECT_TRUE(std::get<SharedLocation>(answer)->moving);
 }
 
 TEST_F(LdapDirectoryTest, DoesNotFollowReferrals) {
@@ -393,7 +393,8 @@ TEST_F(LdapDirectoryTest, CancelledLoginsAnswerNobodyAndHarmNobody) {
 }
 
 TEST_F(LdapDirectoryTest, AsksOnceForOneNameAtTheSameTime) {
-  EXPECT_TRUE(std::holds_alternative<Location>(Locate("bob@example.com")));
+  EXPECT_TRUE(
+      std::holds_alternative<SharedLocation>(Locate("bob@example.com")));
   slapd_.Pause();
   constexpr int kQuestions = 50;
   int right = 0;
@@ -406,7 +407,7 @@ TEST_F(LdapDirectoryTest, AsksOnceForOneNameAtTheSameTime) {
         }));
     operations.push_back(
         directory().Locate("alice@EXAMPLE.com", [&](LocateResult result) {
-          located += std::holds_alternative<Location>(result);
+          located += std::holds_alternative<SharedLocation>(result);
         }));
   }
   auto cancelled = directory().Locate(
@@ -420,9 +421,11 @@ TEST_F(LdapDirectoryTest, AsksOnceForOneNameAtTheSameTime) {
   ASSERT_TRUE(
       RunUntil([&] { return right == kQuestions && located == kQuestions; }));
   EXPECT_EQ(Searches("alice@example.com"), 1);
-  EXPECT_TRUE(std::holds_alternative<Location>(Locate("alice@example.com")));
+  EXPECT_TRUE(
+      std::holds_alternative<SharedLocation>(Locate("alice@example.com")));
   EXPECT_EQ(Searches("alice@example.com"), 2);
-  EXPECT_TRUE(std::holds_alternative<Location>(Locate("hostless@example.com")));
+  EXPECT_TRUE(
+      std::holds_alternative<SharedLocation>(Locate("hostless@example.com")));
 }
 
 TEST_F(LdapDirectoryTest, AWaitThatIsEndedFromAnothersAnswerEndsWell) {
@@ -435,7 +438,8 @@ TEST_F(LdapDirectoryTest, AWaitThatIsEndedFromAnothersAnswerEndsWell) {
     });
   }
   ASSERT_TRUE(RunUntil([&] { return answers > 0; }));
-  EXPECT_TRUE(std::holds_alternative<Location>(Locate("alice@example.com")));
+  EXPECT_TRUE(
+      std::holds_alternative<SharedLocation>(Locate("alice@example.com")));
   EXPECT_EQ(answers, 1);
 }
 
@@ -468,7 +472,7 @@ TEST(LdapiTest, BindsByWhatTheSocketSays) {
           network->Stop();
         });
     network->Run();
-    EXPECT_TRUE(std::holds_alternative<Location>(*answer)) << slapd.Log();
+    EXPECT_TRUE(std::holds_alternative<SharedLocation>(*answer)) << slapd.Log();
     EXPECT_THAT(slapd.Log(), HasSubstr("mech=EXTERNAL"));
   }
   rmdir(folder);
@@ -505,11 +509,13 @@ TEST_F(LdapDirectoryTest, SearchesNothingThatALiveMapKnows) {
 
 TEST_F(LdapDirectoryTest, SearchesWhatALiveMapDoesNotKnow) {
   map_ = *LiveMap::Create(options_, {});
-  EXPECT_TRUE(std::holds_alternative<Location>(Locate("bob@example.com")));
+  EXPECT_TRUE(
+      std::holds_alternative<SharedLocation>(Locate("bob@example.com")));
   TellMap(*map_, "alice", "alice@example.com", "store9");
   map_->OnInfo(LdapSyncPhaseEnd{});
   map_->OnLost(network_->Now());
-  EXPECT_TRUE(std::holds_alternative<Location>(Locate("bob@example.com")));
+  EXPECT_TRUE(
+      std::holds_alternative<SharedLocation>(Locate("bob@example.com")));
   EXPECT_EQ(Searches("bob@example.com"), 2);
 }
 
@@ -519,13 +525,13 @@ TEST_F(LdapDirectoryTest, WithoutLdapALiveMapIsGoodForALongerTime) {
   map_->OnInfo(LdapSyncPhaseEnd{});
   map_->OnLost(network_->Now());
   auto located = Locate("alice@example.com");
-  ASSERT_TRUE(std::holds_alternative<Location>(located));
-  EXPECT_EQ(std::get<Location>(located).host->host, "127.0.0.1")
+  ASSERT_TRUE(std::holds_alternative<SharedLocation>(located));
+  EXPECT_EQ(std::get<SharedLocation>(located)->host->host, "127.0.0.1")
       << "LDAP knows better";
   slapd_.Kill();
   located = Locate("alice@example.com");
-  ASSERT_TRUE(std::holds_alternative<Location>(located));
-  EXPECT_EQ(std::get<Location>(located).host->host, "store9");
+  ASSERT_TRUE(std::holds_alternative<SharedLocation>(located));
+  EXPECT_EQ(std::get<SharedLocation>(located)->host->host, "store9");
   EXPECT_TRUE(std::holds_alternative<Failure>(Locate("bob@example.com")));
 }
 

@@ -82,7 +82,7 @@ LdapEntryReader::Result LdapEntryReader::Read(const LoginName& name,
     const Reading* a = std::get_if<Reading>(&first);
     const Reading* b = std::get_if<Reading>(&other);
     if (a == nullptr || b == nullptr || a->enabled != b->enabled ||
-        !RouteAlike(a->location, b->location)) {
+        !RouteAlike(*a->location, *b->location)) {
       return BadData("entries for " + name.Whole() + " differ: " +
                      found.entries.front().dn + " and " + found.entries[i].dn);
     }
@@ -94,11 +94,11 @@ LdapEntryReader::Result LdapEntryReader::ReadEntry(
     const LoginName& name, const LdapEntry& entry) const {
   Reading reading;
   reading.dn = entry.dn;
-  reading.location.user = UserOf(name, entry);
-  if (entry.dn.empty() || reading.location.user.empty()) {
-    return Denial::kNotFound;
-  }
-  if (auto failure = ReadRouting(entry, reading.location)) return *failure;
+  auto location = std::make_shared<Location>();
+  location->user = UserOf(name, entry);
+  if (entry.dn.empty() || location->user.empty()) return Denial::kNotFound;
+  if (auto failure = ReadRouting(entry, *location)) return *failure;
+  reading.location = std::move(location);
   reading.enabled = IsEnabled(entry);
   return reading;
 }

@@ -27,7 +27,7 @@ class LdapEntryReader {
 
   struct Reading {
     std::string dn;  // never empty
-    Location location;
+    SharedLocation location;
     bool enabled = true;
   };
   using Result = std::variant<Reading, Denial, Failure>;

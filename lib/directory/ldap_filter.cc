@@ -163,10 +163,10 @@ std::string FillHoles(std::string_view text, const LoginName& name,
         filled += make_safe(name.Whole());
         break;
       case 'u':
-        filled += make_safe(name.local);
+        filled += make_safe(name.local());
         break;
       case 'd':
-        filled += make_safe(name.domain);
+        filled += make_safe(name.domain());
         break;
       default:
         filled += '%';

@@ -17,11 +17,11 @@ namespace gatehouse {
 LocalMap::LocalMap() = default;
 LocalMap::~LocalMap() = default;
 
-Location LocalMap::Entry::LocationOf(std::string_view name) const {
-  Location result = *location;
-  result.user = std::string(user.empty() ? name : user);
-  if (result.addresses.empty() && !user.empty()) {
-    result.addresses.push_back(result.user);
+SharedLocation LocalMap::Entry::LocationOf(std::string_view name) const {
+  auto result = std::make_shared<Location>(*location);
+  result->user = std::string(user.empty() ? name : user);
+  if (result->addresses.empty() && !user.empty()) {
+    result->addresses.push_back(result->user);
   }
   return result;
 }

@@ -40,7 +40,7 @@ class LocalMap {
     const Location* location = nullptr;
 
     // What the entry says of `name`, which has led to it.
-    Location LocationOf(std::string_view name) const;
+    SharedLocation LocationOf(std::string_view name) const;
   };
 
   LocalMap();

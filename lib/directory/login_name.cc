@@ -6,8 +6,10 @@
 #include <uninorm.h>
 #include <unistr.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 namespace gatehouse {
 namespace {
@@ -97,21 +99,23 @@ bool IsIdentifierCharacter(char32_t c) {
   return Normalise(UNINORM_NFKC, one) == Normalise(UNINORM_NFC, one);
 }
 
-std::string LowerAscii(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c += 'a' - 'A';
-  }
-  return lower;
+bool IsVisibleAscii(char c) { return c >= 0x21 && c <= 0x7e; }
+
+char LowerAsciiOf(char c) { return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c; }
+
+void LowerAscii(std::string& text) {
+  std::transform(text.begin(), text.end(), text.begin(), LowerAsciiOf);
 }
 
 // Nearly every name: what the other forms do leaves ASCII as it is.
 std::optional<std::string> NormaliseAsciiLocal(std::string_view local,
                                                bool lower_case) {
   for (char c : local) {
-    if (!IsIdentifierCharacter(c) || c == '@') return std::nullopt;
+    if (!IsVisibleAscii(c) || c == '@') return std::nullopt;
   }
-  return lower_case ? LowerAscii(local) : std::string(local);
+  std::string normal(local);
+  if (lower_case) LowerAscii(normal);
+  return normal;
 }
 
 std::optional<std::string> NormaliseLocal(std::string_view local,
@@ -150,22 +154,19 @@ bool IsHostName(std::string_view domain) {
 }
 
 std::optional<std::string> NormaliseDomain(std::string_view domain) {
-  std::string ascii;
-  if (IsAscii(domain)) {
-    ascii = LowerAscii(domain);
-  } else {
+  std::string ascii(domain);
+  if (!IsAscii(domain)) {
     char* encoded = nullptr;
-    const int result = idn2_to_ascii_8z(std::string(domain).c_str(), &encoded,
-                                        IDN2_NONTRANSITIONAL);
+    const int result =
+        idn2_to_ascii_8z(ascii.c_str(), &encoded, IDN2_NONTRANSITIONAL);
     FromMalloc<char> owner(encoded);
     if (result != IDN2_OK) return std::nullopt;
-    ascii = LowerAscii(encoded);
+    ascii = encoded;
   }
+  LowerAscii(ascii);
   if (!IsHostName(ascii)) return std::nullopt;
   return ascii;
 }
-
-bool IsVisibleAscii(char c) { return c >= 0x21 && c <= 0x7e; }
 
 // Case and compatibility folded; as it is where it isn't UTF-8.
 std::string Fold(std::string_view text) {
@@ -184,23 +185,25 @@ bool CanBeName(std::string_view text, NameUse use) {
       text.find(kMasterSeparator) != std::string_view::npos) {
     return false;
   }
-  return u8_check(reinterpret_cast<const uint8_t*>(text.data()), text.size()) ==
-         nullptr;
+  return IsAscii(text) ||
+         u8_check(reinterpret_cast<const uint8_t*>(text.data()), text.size()) ==
+             nullptr;
 }
 
 }  // namespace
 
-std::string LoginName::Whole() const {
-  if (domain.empty()) return local;
-  std::string whole;
-  whole.reserve(local.size() + 1 + domain.size());
-  return whole.append(local).append(1, '@').append(domain);
+LoginName::LoginName(std::string_view local, std::string_view domain)
+    : local_bytes_(local.size()) {
+  whole_.reserve(local.size() + 1 + domain.size());
+  whole_ = local;
+  if (!domain.empty()) whole_.append(1, '@').append(domain);
 }
 
-LookupKey LookupKeyOf(std::string_view value) {
+LookupKey LookupKeyOf(std::string value) {
   LookupKey key;
   for (char c : value) key.plain &= IsVisibleAscii(c);
-  key.text = LowerAscii(key.plain ? std::string(value) : Fold(value));
+  key.text = key.plain ? std::move(value) : Fold(value);
+  LowerAscii(key.text);
   if (!key.plain) {
     std::erase_if(key.text, [](char c) { return !IsVisibleAscii(c); });
   }
@@ -218,23 +221,17 @@ std::optional<LoginName> ParseLoginName(std::string_view text,
   if (at != std::string_view::npos && domain.empty()) return std::nullopt;
   if (local.empty() && use == NameUse::kLogin) return std::nullopt;
 
-  LoginName name;
-  if (!local.empty()) {
-    auto normal = NormaliseLocal(local, rules.lower_case_local);
-    if (!normal) return std::nullopt;
-    name.local = std::move(*normal);
-  }
-  if (!domain.empty()) {
-    auto normal = NormaliseDomain(domain);
-    if (!normal) return std::nullopt;
-    name.domain = std::move(*normal);
-  }
+  const auto normal_local = NormaliseLocal(local, rules.lower_case_local);
+  if (!normal_local) return std::nullopt;
   // Width mapping may also have made a "*" of a full-width one.
   if (use == NameUse::kLogin &&
-      name.local.find(kMasterSeparator) != std::string::npos) {
+      normal_local->find(kMasterSeparator) != std::string::npos) {
     return std::nullopt;
   }
-  return name;
+  if (domain.empty()) return LoginName(*normal_local, {});
+  const auto normal_domain = NormaliseDomain(domain);
+  if (!normal_domain) return std::nullopt;
+  return LoginName(*normal_local, *normal_domain);
 }
 
 }  // namespace gatehouse

@@ -13,13 +13,27 @@ namespace gatehouse {
 inline constexpr size_t kMaxLoginNameBytes = 320;
 
 // A name as the directory is asked for it: normalised, in two parts.
-struct LoginName {
-  std::string local;
-  std::string domain;  // A-labels in lower case; empty for a bare name
+class LoginName {
+ public:
+  LoginName() = default;
+  // `domain`: A-labels in lower case; empty for a bare name.
+  LoginName(std::string_view local, std::string_view domain);
 
+  std::string_view local() const {
+    return std::string_view(whole_).substr(0, local_bytes_);
+  }
+  std::string_view domain() const {
+    if (whole_.size() == local_bytes_) return {};
+    return std::string_view(whole_).substr(local_bytes_ + 1);
+  }
   // "local@domain", "@domain" or "local".
-  std::string Whole() const;
+  const std::string& Whole() const { return whole_; }
+
   friend bool operator==(const LoginName&, const LoginName&) = default;
+
+ private:
+  std::string whole_;
+  size_t local_bytes_ = 0;
 };
 
 struct LoginNameRules {
@@ -62,7 +76,7 @@ struct LookupKey {
   // plain values that may match it.
   bool plain = true;
 };
-LookupKey LookupKeyOf(std::string_view value);
+LookupKey LookupKeyOf(std::string value);
 
 }  // namespace gatehouse
 

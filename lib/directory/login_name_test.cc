@@ -98,7 +98,7 @@ TEST(LoginNameTest, TakesWholeDomainsAndStarsAsAddresses) {
 
 TEST(LoginNameTest, LooksUpWhatADirectoryTakesForTheSame) {
   const auto key = [](std::string_view value) {
-    const LookupKey made = LookupKeyOf(value);
+    const LookupKey made = LookupKeyOf(std::string(value));
     return (made.plain ? "plain " : "") + made.text;
   };
   EXPECT_EQ(key("Bob@Example.com"), "plain bob@example.com");

@@ -51,8 +51,8 @@ std::unique_ptr<Operation> StaticDirectory::Authenticate(
                  name = std::string(name), done = std::move(done)]() mutable {
     if (entry == nullptr) return done(Denial::kNotFound);
     if (!has_hash || !check->matches) return done(Denial::kWrongPassword);
-    Location location = entry->LocationOf(name);
-    done(Account{location.user, std::move(location)});
+    SharedLocation location = entry->LocationOf(name);
+    done(Account{location->user, std::move(location)});
   };
   return network_.RunOffLoop(BlockingKind::kCompute, std::move(work),
                              std::move(answer));
@@ -60,13 +60,17 @@ std::unique_ptr<Operation> StaticDirectory::Authenticate(
 
 std::unique_ptr<Operation> StaticDirectory::Locate(std::string_view name,
                                                    LocateCallback done) {
-  const LocalMap::Entry* entry = map_.Get()->Find(name);
-  LocateResult result = Denial::kNotFound;
-  if (entry != nullptr) result = entry->LocationOf(name);
   return network_.Defer(
-      [result = std::move(result), done = std::move(done)]() mutable {
+      [result = *LocateNow(name), done = std::move(done)]() mutable {
         done(std::move(result));
       });
+}
+
+std::optional<LocateResult> StaticDirectory::LocateNow(std::string_view name) {
+  const auto map = map_.Get();
+  const LocalMap::Entry* entry = map->Find(name);
+  if (entry == nullptr) return Denial::kNotFound;
+  return entry->LocationOf(name);
 }
 
 void StaticDirectory::set_move_observer(MoveObserver observer) {

@@ -2,6 +2,7 @@
 #define GATEHOUSE_LIB_DIRECTORY_STATIC_DIRECTORY_H_
 
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "lib/directory/directory.h"
@@ -23,6 +24,7 @@ class StaticDirectory : public Directory {
                                           AuthenticateCallback done) override;
   std::unique_ptr<Operation> Locate(std::string_view name,
                                     LocateCallback done) override;
+  std::optional<LocateResult> LocateNow(std::string_view name) override;
   // The observer hears of accounts with entries of their own. Those whom a
   // pattern or "@domain" sends elsewhere aren't told.
   void set_move_observer(MoveObserver observer) override;

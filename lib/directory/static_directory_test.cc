@@ -93,7 +93,7 @@ TEST_F(StaticDirectoryTest, LetsNobodyInWithoutAHash) {
 
 TEST_F(StaticDirectoryTest, LocatesByDomainWhereTheAddressHasNoEntry) {
   const LocateResult found = Locate("somebody@Example.ORG");
-  const auto& location = std::get<Location>(found);
+  const auto& location = *std::get<SharedLocation>(found);
   EXPECT_EQ(location.user, "somebody@Example.ORG");
   EXPECT_EQ(location.host->host, "store2.example.com");
   EXPECT_EQ(std::get<Denial>(Locate("somebody@example.net")),

@@ -107,7 +107,7 @@ TEST(LocalMapFileTest, ReadsTablesOfNamesHostsAndHashes) {
   const LocalMap::Entry* alice = map->FindExact("alice@A");
   ASSERT_NE(alice, nullptr);
   EXPECT_EQ(alice->user, "Alice@a");
-  EXPECT_EQ(alice->LocationOf("alice@A").addresses,
+  EXPECT_EQ(alice->LocationOf("alice@A")->addresses,
             std::vector<std::string>{"Alice@a"});
   EXPECT_EQ(alice->location->host, (Endpoint{"x", 9993}));
   EXPECT_EQ(alice->location->implicit_tls, true);

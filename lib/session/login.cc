@@ -219,6 +219,9 @@ void Login::OnAuthenticated(AuthenticateResult result) {
 
 void Login::Locate(std::string_view user) {
   awaiting_move_ = false;
+  if (auto known = settings_.directory->LocateNow(user)) {
+    return OnLocated(std::move(*known));
+  }
   wait_ = settings_.directory->Locate(
       user, [this](LocateResult result) { OnLocated(std::move(result)); });
 }
@@ -234,7 +237,7 @@ void Login::OnLocated(LocateResult result) {
     unknown.user = record_.user.empty() ? identity_.user : record_.user;
     return OpenUpstream(unknown);
   }
-  OnFound(std::get<Location>(result));
+  OnFound(*std::get<SharedLocation>(result));
 }
 
 void Login::OnFound(const Location& location) {

@@ -59,7 +59,7 @@ void MailLogin::OnAuthenticated(AuthenticateResult result) {
     return Locate(identity_.user);
   }
   record_.user = account.user;
-  if (account.location) return done_(std::move(*account.location));
+  if (account.location) return done_(*account.location);
   Locate(record_.user);
 }
 
@@ -77,9 +77,9 @@ void MailLogin::OnLocated(LocateResult result) {
     unknown.user = record_.user;
     return done_(std::move(unknown));
   }
-  Location& location = std::get<Location>(result);
+  const Location& location = *std::get<SharedLocation>(result);
   record_.user = location.user;
-  done_(std::move(location));
+  done_(location);
 }
 
 void MailLogin::OnDenied(Denial denial, std::string_view name) {

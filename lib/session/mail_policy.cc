@@ -34,14 +34,15 @@ std::string ToAsciiDomain(std::string_view domain) {
   if (ascii) return std::string(domain);
   const auto name =
       ParseLoginName("@" + std::string(domain), {}, NameUse::kAddress);
-  return name ? name->domain : std::string();
+  return std::string(name ? name->domain() : std::string_view());
 }
 
 SmtpAddress Normalised(const SmtpAddress& address) {
   const std::string domain = ToAsciiDomain(address.domain);
   const auto name =
       ParseLoginName(address.local_part + "@" + domain, {}, NameUse::kAddress);
-  return name ? SmtpAddress{name->local, name->domain}
+  return name ? SmtpAddress{std::string(name->local()),
+                            std::string(name->domain())}
               : SmtpAddress{address.local_part, domain};
 }
 

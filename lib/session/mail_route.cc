@@ -58,7 +58,7 @@ class RecipientLocating : public Operation {
       if (++asked_ < questions_.size()) return Ask();
       return Route(Location());
     }
-    Route(std::get<Location>(result));
+    Route(*std::get<SharedLocation>(result));
   }
 
   void Route(const Location& location) {

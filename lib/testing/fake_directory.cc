@@ -31,7 +31,8 @@ class Question : public Operation {
 
 void FakeDirectory::AddUser(std::string_view name, std::string_view password,
                             const Location& location) {
-  users_[std::string(name)] = {std::string(password), location};
+  users_[std::string(name)] = {std::string(password),
+                               std::make_shared<Location>(location)};
 }
 
 void FakeDirectory::ScriptAuthenticate(std::string_view name,
@@ -41,6 +42,11 @@ void FakeDirectory::ScriptAuthenticate(std::string_view name,
 
 void FakeDirectory::ScriptLocate(std::string_view name, LocateResult result) {
   locate_script_.insert_or_assign(std::string(name), std::move(result));
+}
+
+void FakeDirectory::ScriptLocate(std::string_view name,
+                                 const Location& location) {
+  ScriptLocate(name, std::make_shared<Location>(location));
 }
 
 void FakeDirectory::Move(std::string_view user, const Endpoint& host) {
@@ -69,7 +75,7 @@ AuthenticateResult FakeDirectory::Judge(const std::string& name,
   if (secret.empty() || user->second.password != secret.Reveal()) {
     return Denial::kWrongPassword;
   }
-  Account account{user->second.location.user, std::nullopt};
+  Account account{user->second.location->user};
   if (locates_at_once_) account.location = user->second.location;
   return account;
 }

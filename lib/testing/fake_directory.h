@@ -27,6 +27,7 @@ class FakeDirectory : public Directory {
   // The one answer to every question about `name`, whatever the password.
   void ScriptAuthenticate(std::string_view name, AuthenticateResult result);
   void ScriptLocate(std::string_view name, LocateResult result);
+  void ScriptLocate(std::string_view name, const Location& location);
 
   // Every answer from now on; nothing: as scripted.
   void set_failure(std::optional<Failure> failure) { failure_ = failure; }
@@ -56,7 +57,7 @@ class FakeDirectory : public Directory {
  private:
   struct User {
     std::string password;
-    Location location;
+    SharedLocation location;
   };
 
   AuthenticateResult Judge(const std::string& name, const Secret& secret) const;

@@ -28,7 +28,7 @@ class OneUserDirectory : public Directory {
     AuthenticateResult result = Denial::kNotFound;
     if (name == "alice") result = Denial::kWrongPassword;
     if (name == "alice" && secret.Reveal() == "secret") {
-      result = Account{"alice", location};
+      result = Account{"alice", std::make_shared<Location>(location)};
     }
     if (denial) result = *denial;
     if (mood == Mood::kDown) result = Down();
@@ -38,7 +38,7 @@ class OneUserDirectory : public Directory {
   std::unique_ptr<Operation> Locate(std::string_view name,
                                     LocateCallback done) override {
     LocateResult result = Denial::kNotFound;
-    if (name == "alice") result = location;
+    if (name == "alice") result = std::make_shared<Location>(location);
     if (mood == Mood::kDown) result = Down();
     return Answer(std::move(result), std::move(done));
   }
