@@ -5,6 +5,7 @@ usage: demo [--once] [--free_ports]
   --free_ports  any ports instead of the README's
 """
 import argparse
+import base64
 import collections
 import contextlib
 import imaplib
@@ -17,9 +18,10 @@ import sys
 import tempfile
 import time
 
-from testdata.cluster.cluster import HOST, PASSWORD, Cluster, free_port
+from testdata.cluster.cluster import HOST, MASTER_PASSWORD, MASTER_USER, PASSWORD, Cluster, free_port, store_listener
+from testdata.cluster.oauth import Issuer, oauthbearer, xoauth2
 from testdata.cluster.postfix import Postfix
-from testdata.cluster.sasl_clients import SieveClient
+from testdata.cluster.sasl_clients import CLIENTS, ImapClient, Pop3Client, SieveClient
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 CAROL = "carol@example.net"  # elsewhere: behind the relay
@@ -28,10 +30,13 @@ STORE_HOSTS = ("127.0.0.2", "127.0.0.3")
 CLIENT_HOST = "127.0.0.9"  # of a client whom the stores are to know
 HOMES = {ALICE: 0, BOB: 1}
 SECONDS = 20
-# As the README has them: with STARTTLS, and with TLS from the first byte; of
-# smtprouter: for other servers, and for users.
-PORTS = {"imapproxy": (1143, 1993), "pop3proxy": (1110, 1995), "sieveproxy": (14190,),
+# As the README has them: with STARTTLS, with TLS from the first byte, and behind
+# a balancer; of smtprouter: for other servers, and for users.
+PORTS = {"imapproxy": (1143, 1993, 1144), "pop3proxy": (1110, 1995, 1111), "sieveproxy": (14190, 14191, 14192),
          "smtprouter": (1025, 1587)}
+DOVECOT_NAMES = {ImapClient: "imap", Pop3Client: "pop3", SieveClient: "managesieve"}
+BALANCED_HOST = "192.0.2.77"  # whom the balancer says it has accepted
+BALANCED = f"PROXY TCP4 {BALANCED_HOST} 192.0.2.1 4711 143\r\n".encode()
 STORE_PORT = {"imapproxy": "imap", "pop3proxy": "pop3", "sieveproxy": "sieve",
               "smtprouter": "lmtp"}
 FOR_BOTH = "For alice and bob."
@@ -60,7 +65,11 @@ class Demo:
 
     def start(self):
         self.cluster.start_directory()
-        stores = self.cluster.start_stores(2, hosts=STORE_HOSTS)
+        self.issuer = Issuer(self.cluster.folder)
+        headed_port = free_port()  # where a store takes nobody without a PROXY header
+        stores = self.cluster.start_stores(2, hosts=STORE_HOSTS, extra=[
+            self.issuer.dovecot_settings() +
+            store_listener("managesieve", "headed", headed_port, "haproxy", host=host) for host in STORE_HOSTS])
         for user, home in HOMES.items():
             self.cluster.add_user(user, STORE_HOSTS[home])
         self.relay = self.cluster.start_server(Postfix(self.cluster, "relay", mailboxes=[CAROL], routes={
@@ -68,15 +77,30 @@ class Demo:
         for name, ports in self.ports.items():
             router = name == "smtprouter"
             kinds = (({"tls": "startTls", "role": "inbound"}, {"tls": "startTls", "role": "submission"})
-                     if router else ({"tls": "startTls"}, {"tls": "implicit"}))
+                     if router else ({"tls": "startTls"}, {"tls": "implicit"},
+                                     {"tls": "startTls", "proxyProtocolFrom": [f"{HOST}/32"]}))
             upstream = {"port": getattr(stores[0], STORE_PORT[name]), "tls": "startTls",
                         "caFile": str(self.cluster.certificates.ca)}
             self.proxies[name] = self.cluster.start_proxy(name, {
                 **self.cluster.ldap_settings(),
                 "capabilityInterval": "1s",  # so that the walk needn't wait
                 **(self.router_settings(upstream) if router else
-                   {"upstream": {**upstream, "forwardClient": "protocol"}}),
+                   self.certificate_settings({**upstream, "port": headed_port}) if name == "sieveproxy" else
+                   {"oauth": True, "upstream": {**upstream, "forwardClient": "protocol"}}),
             }, [{"address": HOST, "port": port, **kind} for port, kind in zip(ports, kinds)])
+
+    def certificate_settings(self, upstream):
+        """Clients' certificates are taken; a master user then opens the mailbox."""
+        secret = self.cluster.folder / "master.secret"
+        secret.write_text(MASTER_PASSWORD + "\n")
+        secret.chmod(0o600)
+        return {
+            "external": True,
+            "tls": {"certificates": [{"certificate": str(self.cluster.certificate),
+                                      "privateKey": str(self.cluster.key)}],
+                    "clientCaFile": str(self.cluster.certificates.ca)},
+            "upstream": {**upstream, "forwardClient": "proxyV2", "login": {
+                "method": "masterUser", "user": MASTER_USER, "passwordFile": str(secret)}}}
 
     def router_settings(self, upstream):
         relay = {"host": HOST, "port": self.relay.port}
@@ -86,7 +110,7 @@ class Demo:
     # --- Clients ---
 
     def imap(self, user, password=PASSWORD, start_tls=False, implicit=False):
-        plain, secure = self.ports["imapproxy"]
+        plain, secure, _ = self.ports["imapproxy"]
         if implicit:
             client = imaplib.IMAP4_SSL(HOST, secure, ssl_context=self.trust, timeout=SECONDS)
         else:
@@ -101,7 +125,7 @@ class Demo:
         return client
 
     def pop3(self, user, password=PASSWORD, implicit=False):
-        plain, secure = self.ports["pop3proxy"]
+        plain, secure, _ = self.ports["pop3proxy"]
         if implicit:
             client = poplib.POP3_SSL(HOST, secure, timeout=SECONDS, context=self.trust)
         else:
@@ -248,6 +272,55 @@ class Demo:
                 rf"{protocol}-login: Info: Login: user=<{BOB}>[^\n]*, rip={CLIENT_HOST},")
         return f"store {HOMES[BOB] + 1} saw bob come from {CLIENT_HOST} by IMAP and POP3"
 
+    def behind_a_balancer(self):
+        for client in CLIENTS:
+            connected = client(self.ports[f"{client.SERVICE}proxy"][2], before=BALANCED)
+            connected.start_tls(self.trust)
+            self.authenticate(connected, "PLAIN", base64.b64encode(f"\0{BOB}\0{PASSWORD}".encode()).decode())
+            self.cluster.stores[HOMES[BOB]].await_log(
+                rf"{DOVECOT_NAMES[client]}-login: Info: Login: user=<{BOB}>[^\n]*, rip={BALANCED_HOST},")
+        return (f"store {HOMES[BOB] + 1} saw bob come from {BALANCED_HOST}: by IMAP ID, by POP3 XCLIENT, "
+                "and by a PROXY header before ManageSieve")
+
+    def authenticate(self, connected, mechanism, message):
+        answer = connected.authenticate(mechanism, message)
+        connected.close()
+        check(answer.accepted, f"{connected.SERVICE}: {answer}")
+
+    def tokens(self):
+        token, came = self.issuer.token(ALICE), []
+        for client, mechanism, written in ((ImapClient, "OAUTHBEARER", oauthbearer), (Pop3Client, "XOAUTH2", xoauth2)):
+            connected = client(self.ports[f"{client.SERVICE}proxy"][0])
+            connected.start_tls(self.trust)
+            self.authenticate(connected, mechanism, written(ALICE, token))
+            self.cluster.stores[HOMES[ALICE]].await_log(
+                f"{DOVECOT_NAMES[client]}-login: Info: Login: user=<{ALICE}>, method={mechanism},")
+            came.append(f"{mechanism}: " + self.came(DOVECOT_NAMES[client], ALICE))
+        refused = ImapClient(self.ports["imapproxy"][0])
+        answer = refused.authenticate("OAUTHBEARER", oauthbearer(ALICE, self.issuer.token(BOB)))
+        refused.close()
+        check(not answer.accepted and "invalid_token" in answer.challenge, str(answer))
+        return "; ".join([*came, "with bob's token alice hears " + answer.challenge])
+
+    def old_clients(self):
+        client = imaplib.IMAP4_SSL(HOST, self.ports["imapproxy"][1], ssl_context=self.trust, timeout=SECONDS)
+        asked = []
+
+        def respond(challenge):
+            asked.append(challenge.decode())
+            return (ALICE, PASSWORD)[len(asked) - 1]
+
+        client.authenticate("LOGIN", respond)
+        client.logout()
+        return f"AUTH=LOGIN asked {asked[0]!r} and {asked[1]!r}; " + self.came("imap", ALICE)
+
+    def client_certificate(self):
+        trust = ssl.create_default_context(cafile=self.cluster.certificates.ca)
+        trust.load_cert_chain(*self.cluster.certificates.make("alice", f"email:{ALICE}"))
+        client = SieveClient(self.ports["sieveproxy"][1], trust)
+        self.authenticate(client, "EXTERNAL", "")
+        return "EXTERNAL, without a password: " + self.came("managesieve", ALICE)
+
     def imap_refusal(self):
         wrong, unknown = self.imap(ALICE, "wrong"), self.imap("nobody@example.com")
         check(wrong == unknown and "[AUTHENTICATIONFAILED]" in wrong, f"{wrong!r} and {unknown!r}")
@@ -333,10 +406,14 @@ class Demo:
         ("POP3  TLS from the first byte", pop3_implicit_tls),
         ("POP3  learned from the stores", pop3_learned),
         ("POP3  refused", pop3_refusal),
+        ("IMAP, POP3  tokens", tokens),
+        ("IMAP  old clients", old_clients),
         ("IMAP, POP3  whence they came", client_address),
         ("SIEVE sieve-connect uploads", sieve_upload),
         ("SIEVE learned from the store", sieve_learned),
+        ("SIEVE a client's certificate", client_certificate),
         ("SIEVE refused", sieve_refusal),
+        ("IMAP, POP3, SIEVE  behind a balancer", behind_a_balancer),
     )
 
     def walk(self):
@@ -348,7 +425,7 @@ class Demo:
             except (StepFailed, OSError, imaplib.IMAP4.error, poplib.error_proto,
                     smtplib.SMTPException, subprocess.SubprocessError) as failure:
                 mark, told, good = "FAILED", failure or type(failure).__name__, False
-            print(f"{mark} {title:31} {told}", flush=True)
+            print(f"{mark} {title:36} {told}", flush=True)
         return good
 
     def tell_how_to_try(self):

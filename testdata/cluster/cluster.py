@@ -258,6 +258,14 @@ service imap {{
 }}
 """
 
+
+def store_listener(service, name, port, *flags, host=HOST):
+    """Settings for one more; `flags`: "ssl", "haproxy"."""
+    settings = "".join(f"    {flag} = yes\n" for flag in flags)
+    return (f"service {service}-login {{\n  inet_listener {name} {{\n    address = {host}\n"
+            f"    port = {port}\n{settings}  }}\n}}\n")
+
+
 STORE_PORTS = ("imap", "imaps", "imap_haproxy", "pop3", "pop3s", "sieve", "lmtp")
 
 

@@ -6,7 +6,7 @@ import struct
 import time
 import unittest
 
-from testdata.cluster.cluster import HOST, PASSWORD, Cluster, free_port
+from testdata.cluster.cluster import HOST, PASSWORD, Cluster, free_port, store_listener
 from testdata.cluster.sasl_clients import SECONDS, ImapClient, Pop3Client, SieveClient
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
@@ -18,12 +18,6 @@ WAYS = [(client, tls) for client in CLIENTS for tls in ("none", "startTls", "imp
 BALANCED = b"PROXY TCP4 192.0.2.77 192.0.2.1 4711 110\r\n"
 BALANCED_V2 = (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + socket.inet_aton("192.0.2.77") +
                socket.inet_aton("192.0.2.1") + struct.pack("!HH", 4711, 110))
-
-
-def store_listener(service, name, port, *flags, host=HOST):
-    settings = "".join(f"    {flag} = yes\n" for flag in flags)
-    return (f"service {service}-login {{\n  inet_listener {name} {{\n    address = {host}\n"
-            f"    port = {port}\n{settings}  }}\n}}\n")
 
 
 def plain(user):
