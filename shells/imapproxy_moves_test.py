@@ -63,6 +63,25 @@ class MovesTest(ProxyTestCase):
         self.assertLess(took.total_seconds(), 1)
         self.hears(stays)
 
+    def test_a_client_that_never_pauses_hears_the_end_between_two_commands(self):
+        proxy = self.start()
+        client = self.joined(proxy)
+        lines = []
+
+        def chat():
+            while not lines or lines[-1] == "store: x NOOP":
+                client.send("x NOOP")
+                lines.append(client.line())
+
+        chatting = threading.Thread(target=chat)
+        chatting.start()
+        self.move(proxy, ALICE)
+        reloaded, = proxy.await_records("local_map_reloaded")
+        ended, = proxy.await_records("session")
+        chatting.join(SECONDS)
+        self.assertRegex(lines[-1], BYE)
+        self.assertLess((time_of(ended) - time_of(reloaded)).total_seconds(), 1)
+
     def test_a_login_on_its_way_to_the_old_host_ends_as_soon_as_joined(self):
         held = HeldStore("held")
         self.addCleanup(held.close)

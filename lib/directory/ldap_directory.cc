@@ -41,33 +41,38 @@ class Finder {
  public:
   // All must outlive it; `map` may be null.
   Finder(Network& network, const LdapEntryReader& reader,
-         LdapSearches& searches, const LiveMap* map)
-      : network_(network), reader_(reader), searches_(searches) {
-    if (map != nullptr) map_.emplace(*map);
+         LdapSearches& searches, LiveMap* map)
+      : network_(network), reader_(reader), searches_(searches), map_(map) {
+    if (map != nullptr) map_reader_.emplace(*map);
   }
 
-  std::unique_ptr<Operation> Find(const LoginName& name,
-                                  LdapReplyCallback done) {
-    LdapSearch search = reader_.SearchFor(name);
-    if (!map_) return searches_.Search(std::move(search), std::move(done));
-    if (auto found = map_->Find(name, network_.Now())) {
-      return network_.Defer(
-          [found = std::move(*found), done = std::move(done)]() mutable {
-            done(std::move(found));
-          });
+  // Nothing where Search() must be asked.
+  std::optional<LdapFound> FindNow(const LoginName& name) const {
+    if (!map_reader_) return std::nullopt;
+    return map_reader_->Find(name, network_.Now());
+  }
+
+  // Asks LDAP; the map only where that is out of reach.
+  std::unique_ptr<Operation> Search(const LoginName& name,
+                                    LdapReplyCallback done) {
+    if (!map_reader_) {
+      return searches_.Search(reader_.SearchFor(name), std::move(done));
     }
     return searches_.Search(
-        std::move(search),
+        reader_.SearchFor(name),
         [this, name, done = std::move(done)](LdapReply reply) mutable {
           done(OrStale(name, std::move(reply)));
         });
   }
 
+  // An entry isn't where the map has it.
+  void NoteOutdated() { map_->set_outdated(); }
+
  private:
   LdapReply OrStale(const LoginName& name, LdapReply reply) const {
     const auto* failure = std::get_if<Failure>(&reply);
     if (failure == nullptr || !IsOutage(*failure)) return reply;
-    auto stale = map_->FindStale(name, network_.Now());
+    auto stale = map_reader_->FindStale(name, network_.Now());
     if (stale) return std::move(*stale);
     return reply;
   }
@@ -75,25 +80,40 @@ class Finder {
   Network& network_;
   const LdapEntryReader& reader_;
   LdapSearches& searches_;
-  std::optional<LiveMap::Reader> map_;
+  LiveMap* const map_;
+  std::optional<LiveMap::Reader> map_reader_;
 };
 
 // One question with its waits, in their order. Destroying it, at any time also
 // from its callback, ends the present wait.
 class Login : public Operation {
  public:
-  Login(LdapPool& pool, Finder& finder, const LdapEntryReader& reader,
-        LoginName name, const Secret& secret, AuthenticateCallback done)
+  Login(Network& network, LdapPool& pool, Finder& finder,
+        const LdapEntryReader& reader, LoginName name, const Secret& secret,
+        AuthenticateCallback done)
       : pool_(pool),
+        finder_(finder),
         reader_(reader),
         name_(std::move(name)),
         secret_(secret.Clone()),
         done_(std::move(done)) {
-    wait_ = finder.Find(name_,
-                        [this](LdapReply reply) { OnFound(std::move(reply)); });
+    auto found = finder_.FindNow(name_);
+    if (!found) {
+      Search();
+      return;
+    }
+    by_map_ = true;
+    wait_ = network.Defer([this, found = std::move(*found)]() mutable {
+      OnFound(std::move(found));
+    });
   }
 
  private:
+  void Search() {
+    wait_ = finder_.Search(
+        name_, [this](LdapReply reply) { OnFound(std::move(reply)); });
+  }
+
   void OnFound(LdapReply reply) {
     if (auto* failure = std::get_if<Failure>(&reply)) {
       return Answer(std::move(*failure));
@@ -103,29 +123,40 @@ class Login : public Operation {
     if (auto* failure = std::get_if<Failure>(&result)) {
       return Answer(std::move(*failure));
     }
+    const std::string refused_dn = std::move(reading_.dn);
     reading_ = std::move(std::get<Reading>(result));
+    if (reading_.dn == refused_dn) return Answer(Denial::kWrongPassword);
+    if (!refused_dn.empty()) finder_.NoteOutdated();
     wait_ = pool_.Bind(reading_.dn, secret_,
                        [this](LdapReply reply) { OnBound(std::move(reply)); });
-    secret_.Wipe();
   }
 
   void OnBound(LdapReply reply) {
     if (auto* failure = std::get_if<Failure>(&reply)) {
       return Answer(std::move(*failure));
     }
-    Answer(Judge(std::get<LdapVerdict>(reply), reading_));
+    const LdapVerdict verdict = std::get<LdapVerdict>(reply);
+    // A directory tells nobody of the entries whose DN changes with that of an
+    // entry above them, nor that there is nobody of a DN.
+    if (verdict == LdapVerdict::kWrong && std::exchange(by_map_, false)) {
+      return Search();
+    }
+    Answer(Judge(verdict, reading_));
   }
 
   void Answer(AuthenticateResult result) {
+    secret_.Wipe();
     AuthenticateCallback done = std::move(done_);
     done(std::move(result));
   }
 
   LdapPool& pool_;
+  Finder& finder_;
   const LdapEntryReader& reader_;
   const LoginName name_;
   Secret secret_;
   AuthenticateCallback done_;
+  bool by_map_ = false;  // and LDAP hasn't been asked yet
   Reading reading_;
   std::unique_ptr<Operation> wait_;
 };
@@ -164,21 +195,34 @@ class LdapDirectory : public Directory {
       return network_.Defer(
           [done = std::move(done)]() mutable { done(Denial::kNotFound); });
     }
-    return std::make_unique<Login>(pool_, finder_, reader_, std::move(*parsed),
-                                   secret, std::move(done));
+    return std::make_unique<Login>(network_, pool_, finder_, reader_,
+                                   std::move(*parsed), secret, std::move(done));
   }
 
   std::unique_ptr<Operation> Locate(std::string_view name,
                                     LocateCallback done) override {
-    auto parsed = ParseLoginName(name, options_->names, NameUse::kAddress);
-    if (!parsed) {
+    if (auto known = LocateNow(name)) {
       return network_.Defer(
-          [done = std::move(done)]() mutable { done(Denial::kNotFound); });
+          [known = std::move(*known), done = std::move(done)]() mutable {
+            done(std::move(known));
+          });
     }
-    return finder_.Find(*parsed, [this, name = *parsed, done = std::move(done)](
-                                     LdapReply reply) mutable {
-      done(LocationOf(reader_, name, std::move(reply)));
-    });
+    const auto parsed =
+        ParseLoginName(name, options_->names, NameUse::kAddress);
+    return finder_.Search(*parsed,
+                          [this, name = *parsed,
+                           done = std::move(done)](LdapReply reply) mutable {
+                            done(LocationOf(reader_, name, std::move(reply)));
+                          });
+  }
+
+  std::optional<LocateResult> LocateNow(std::string_view name) override {
+    const auto parsed =
+        ParseLoginName(name, options_->names, NameUse::kAddress);
+    if (!parsed) return Denial::kNotFound;
+    auto found = finder_.FindNow(*parsed);
+    if (!found) return std::nullopt;
+    return LocationOf(reader_, *parsed, std::move(*found));
   }
 
   void set_move_observer(MoveObserver observer) override {

@@ -501,10 +501,42 @@ TEST_F(LdapDirectoryTest, SearchesNothingThatALiveMapKnows) {
   ASSERT_TRUE(std::holds_alternative<Account>(account));
   EXPECT_EQ(std::get<Account>(account).user, "Alice@example.com");
   EXPECT_EQ(std::get<Account>(account).location->host->host, "store9");
-  EXPECT_DENIED(Authenticate("alice@example.com", "wrong"),
-                Denial::kWrongPassword);
   EXPECT_DENIED(Locate("bob@example.com"), Denial::kNotFound);
   EXPECT_EQ(Searches("alice@example.com") + Searches("bob@example.com"), 0);
+  EXPECT_DENIED(Authenticate("alice@example.com", "wrong"),
+                Denial::kWrongPassword);
+  EXPECT_FALSE(map_->TakeOutdated());
+}
+
+TEST_F(LdapDirectoryTest, KnowsAtOnceWhatALiveMapKnows) {
+  EXPECT_FALSE(directory().LocateNow("alice@example.com"));
+  directory_ = nullptr;
+  map_ = *LiveMap::Create(options_, {});
+  TellMap(*map_, "alice", "Alice@example.com", "store9");
+  EXPECT_FALSE(directory().LocateNow("alice@example.com")) << "still loading";
+  map_->OnInfo(LdapSyncPhaseEnd{});
+  const auto known = directory().LocateNow("alice@EXAMPLE.com");
+  ASSERT_TRUE(known && std::holds_alternative<SharedLocation>(*known));
+  EXPECT_EQ(std::get<SharedLocation>(*known)->host->host, "store9");
+  EXPECT_DENIED(*directory().LocateNow("bob@example.com"), Denial::kNotFound);
+  EXPECT_DENIED(*directory().LocateNow("@"), Denial::kNotFound);
+}
+
+TEST_F(LdapDirectoryTest, FindsWhoseDnHasChangedWithTheOneAbove) {
+  options_->account_base_dn = "dc=example,dc=com";
+  map_ = *LiveMap::Create(options_, {});
+  TellMap(*map_, "alice", "Alice@example.com", "store9");
+  map_->OnInfo(LdapSyncPhaseEnd{});
+  slapd_.Modify(
+      "dn: ou=people,dc=example,dc=com\nchangetype: modrdn\n"
+      "newrdn: ou=staff\ndeleteoldrdn: 1\n");
+  const auto account = Authenticate("alice@example.com", "secret");
+  ASSERT_TRUE(std::holds_alternative<Account>(account));
+  EXPECT_EQ(std::get<Account>(account).location->host->port, 10143)
+      << "as LDAP says";
+  EXPECT_TRUE(map_->TakeOutdated());
+  EXPECT_DENIED(Authenticate("alice@example.com", "wrong"),
+                Denial::kWrongPassword);
 }
 
 TEST_F(LdapDirectoryTest, SearchesWhatALiveMapDoesNotKnow) {

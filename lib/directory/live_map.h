@@ -24,6 +24,10 @@ namespace gatehouse {
 // Everything that a connector's searches could find, in memory, kept as the
 // directory is by a LiveMapFollower: the answers to all of its searches without
 // asking. One for all workers.
+//
+// Where an entry of the tree is renamed, a server tells of nothing below it:
+// those entries have their old DNs here until a login finds out
+// (set_outdated()), or until they change.
 class LiveMap {
  public:
   // How long after the directory was last heard of a location is given without
@@ -52,6 +56,9 @@ class LiveMap {
   size_t bytes() const { return store_.bytes(); }
   // An entry had no room: it answers nothing any more.
   bool overflown() const { return overflown_.load(std::memory_order_relaxed); }
+  // An entry has another DN than the map says: one above it was renamed, which
+  // a server tells of that one alone. Everything is to come anew.
+  void set_outdated() { outdated_.store(true, std::memory_order_relaxed); }
   MoveFeed& moves() { return moves_; }
 
   // For one thread; the map must outlive it. Neither locks nor waits.
@@ -79,6 +86,8 @@ class LiveMap {
   const LdapSearch& search() const { return search_; }
   const std::string& cookie() const { return cookie_; }
   void ForgetCookie() { cookie_.clear(); }
+  // Whether set_outdated() was called since it was asked.
+  bool TakeOutdated() { return outdated_.exchange(false); }
 
   // A search has been sent; what was known serves until it has caught up.
   void BeginRefresh();
@@ -105,6 +114,7 @@ class LiveMap {
   std::atomic<State> state_ = State::kLoading;
   std::atomic<int64_t> heard_at_ = 0;  // nanoseconds; while it isn't live
   std::atomic<bool> overflown_ = false;
+  std::atomic<bool> outdated_ = false;
   // A part of the tree is another server's: who isn't found may be there.
   std::atomic<bool> has_references_ = false;
 

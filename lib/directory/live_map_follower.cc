@@ -17,6 +17,9 @@ constexpr absl::Duration kSilence = absl::Seconds(5);
 
 constexpr absl::Duration kLostLogPause = absl::Minutes(1);
 
+// Of a map that is outdated: a million entries take a minute.
+constexpr absl::Duration kReloadPause = absl::Minutes(1);
+
 // Every replica has refused so often to go on from the cookie: the directory
 // may have been restored from an older copy.
 constexpr size_t kMostRefusals = 2;
@@ -125,6 +128,18 @@ void LiveMapFollower::Leave(const Failure& failure) {
   pause_ = std::min(pause_ * 2, kLongestPause);
 }
 
+void LiveMapFollower::Reload() {
+  next_reload_ = network_.Now() + kReloadPause;
+  log_.Write(LogRecord("live_map_outdated", LogRecord::Level::kWarning)
+                 .Text("connector", connector_)
+                 .Text("detail", "entries have other DNs than were told"));
+  Lose();
+  map_->ForgetCookie();
+  connection_ = nullptr;
+  probe_ = nullptr;
+  Connect();
+}
+
 void LiveMapFollower::LogLost(const Failure& failure) {
   if (network_.Now() < next_lost_log_) return;
   next_lost_log_ = network_.Now() + kLostLogPause;
@@ -146,6 +161,9 @@ void LiveMapFollower::LogOverflow() {
 // --- Is anybody there? ---
 
 void LiveMapFollower::ProbeLater() {
+  if (live_ && network_.Now() >= next_reload_ && map_->TakeOutdated()) {
+    return Reload();
+  }
   const absl::Duration silent = network_.Now() - heard_at_;
   if (silent >= kSilence) return Probe();
   probe_ = network_.StartTimer(kSilence - silent, [this] { ProbeLater(); });

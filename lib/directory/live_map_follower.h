@@ -19,6 +19,9 @@ namespace gatehouse {
 // from the point that was reached; what the replica can't continue from there
 // comes anew, and until then the map stays as it was.
 //
+// Where the map is found to be outdated everything comes anew as well, at most
+// once a minute ("live_map_outdated").
+//
 // Logs "live_map_complete" when everything is there for the first time,
 // "live_map_lost" (at most once a minute), "live_map_recovered", and once
 // "live_map_overflown" where an entry has no room.
@@ -42,6 +45,7 @@ class LiveMapFollower {
   void OnLive();
   void Lose();
   void Leave(const Failure& failure);
+  void Reload();
   void ProbeLater();
   void Probe();
   void LogLost(const Failure& failure);
@@ -59,6 +63,7 @@ class LiveMapFollower {
   absl::Time since_;     // when it began, or was lost
   absl::Time heard_at_;
   absl::Time next_lost_log_ = absl::InfinitePast();
+  absl::Time next_reload_ = absl::InfinitePast();
   bool live_ = false;
   bool completed_ = false;
   bool overflow_logged_ = false;

@@ -127,6 +127,29 @@ TEST_F(LiveMapFollowerTest, LoadsAndFollows) {
   EXPECT_THAT(log_.events(), ElementsAre("live_map_complete"));
 }
 
+// slapd tells of the entry that is renamed, and of none below it.
+TEST_F(LiveMapFollowerTest, LoadsAnewWhereDnsHaveChangedUnseen) {
+  Follow();
+  ASSERT_TRUE(AwaitState(LiveMap::State::kLive));
+  const auto dn_of_alice = [&] {
+    const auto found = reader_->Find({"alice", "example.com"}, network_->Now());
+    return found && !found->entries.empty() ? found->entries.front().dn : "";
+  };
+  slapd_.Modify(
+      "dn: ou=people,dc=example,dc=com\nchangetype: modrdn\n"
+      "newrdn: ou=staff\ndeleteoldrdn: 1\n");
+  RunFor(absl::Seconds(1));
+  EXPECT_EQ(dn_of_alice(), "uid=alice,ou=people,dc=example,dc=com");
+  map_->set_outdated();
+  EXPECT_TRUE(RunUntil(
+      [&] { return dn_of_alice() == "uid=alice,ou=staff,dc=example,dc=com"; }));
+  EXPECT_TRUE(AwaitState(LiveMap::State::kLive));
+  EXPECT_EQ(map_->entries(), 2u);
+  EXPECT_THAT(log_.events(),
+              ElementsAre("live_map_complete", "live_map_outdated",
+                          "live_map_recovered"));
+}
+
 TEST_F(LiveMapFollowerTest, GoesOnAfterARestart) {
   Follow();
   ASSERT_TRUE(AwaitState(LiveMap::State::kLive));

@@ -11,9 +11,11 @@ namespace {
 constexpr absl::Duration kHalfClosedLimit = absl::Minutes(2);
 
 // EndInPause(): how long the store must have been silent, and how often we look
-// whether it has: for two seconds.
+// whether it has. The longest waits for the answer to a command, so that a
+// second is enough for all, and for a message to pass.
 constexpr absl::Duration kPause = absl::Milliseconds(100);
-constexpr uint8_t kMostPausesAwaited = 20;
+constexpr uint16_t kMostPausesForAnswer = 7;
+constexpr uint16_t kMostPauses = 300;
 
 }  // namespace
 
@@ -47,7 +49,9 @@ Stream* Splice::Side::BulkSink() { return splice_.Other(*this).stream_.get(); }
 void Splice::Side::OnBulkPassed(size_t bytes) { splice_.Passed(*this, bytes); }
 void Splice::Side::OnEof() { splice_.OnSideEof(*this); }
 void Splice::Side::OnDrained() {
-  splice_.Other(*this).stream_->ResumeReading();
+  Side& other = splice_.Other(*this);
+  if (&other == &splice_.downstream_ && splice_.client_held_) return;
+  other.stream_->ResumeReading();
 }
 void Splice::Side::OnFailure(const Failure& failure) {
   splice_.OnSideFailure(*this, failure);
@@ -55,7 +59,9 @@ void Splice::Side::OnFailure(const Failure& failure) {
 
 void Splice::Forward(Side& from, std::string_view bytes) {
   if (bytes.empty()) return;
+  answer_owed_ = &from == &downstream_;
   if (&from == &upstream_) at_line_end_ = bytes.ends_with('\n');
+  if (ending() && !answer_owed_ && at_line_end_) HoldClient();
   Stream& to = *Other(from).stream_;
   // A last reply and the end of the conversation make one packet.
   from.stream_->ends() ? to.WriteMore(bytes) : to.Write(bytes);
@@ -80,6 +86,7 @@ void Splice::OnSideEof(Side& side) {
   downstream_first_ = &side == &downstream_;
   other.stream_->ShutdownWrite();
   last_activity_ = network_.Now();
+  if (ending()) return;  // that timer is a shorter one
   WatchIdleness(std::min(options_.idle_limit, kHalfClosedLimit));
 }
 
@@ -117,8 +124,13 @@ void Splice::OnIdleTimer() {
 }
 
 void Splice::EndInPause() {
-  pauses_awaited_ = 0;
-  AwaitPause();
+  if (!ending()) AwaitPause();
+}
+
+// Its next commands aren't begun: the store falls silent when it has answered.
+void Splice::HoldClient() {
+  client_held_ = true;
+  downstream_.stream_->PauseReading();
 }
 
 void Splice::AwaitPause() {
@@ -127,10 +139,11 @@ void Splice::AwaitPause() {
 }
 
 void Splice::OnPauseTimer() {
-  const bool pause = at_line_end_ &&
-                     network_.Now() - last_activity_ >= kPause &&
-                     downstream_.stream_->queued_bytes() == 0;
-  if (!pause && pauses_awaited_ < kMostPausesAwaited) return AwaitPause();
+  const bool pause =
+      at_line_end_ && network_.Now() - last_activity_ >= kPause &&
+      (!answer_owed_ || pauses_awaited_ >= kMostPausesForAnswer) &&
+      downstream_.stream_->queued_bytes() == 0;
+  if (!pause && pauses_awaited_ < kMostPauses) return AwaitPause();
   if (pause && !upstream_.eof_) {
     downstream_.stream_->Write(owner_.LastWords());
   }

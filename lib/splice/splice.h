@@ -66,10 +66,13 @@ class Splice {
   // Begins, with what had been read behind the login on either side.
   void Start(std::string_view to_downstream, std::string_view to_upstream);
 
-  // Ends the session in a pause of the store's output: waits, a few seconds at
-  // most, until the store has been silent at the end of a line, says the last
-  // words to the client, and closes both. Without such a pause the words are
-  // left out: they would stand in the middle of a message.
+  // Ends the session in a pause of the store's output: waits until the store
+  // has been silent at the end of a line, says the last words to the client,
+  // and closes both. That takes less than a second: no command is begun any
+  // more once the store has answered one, and a slow answer isn't awaited for
+  // longer. Only a message on its way, either way, is let pass first, for half
+  // a minute. Without a pause by then the words are left out: they would stand
+  // in the middle of a message.
   void EndInPause();
 
  private:
@@ -100,6 +103,8 @@ class Splice {
   void OnSideFailure(Side& side, const Failure& failure);
   void WatchIdleness(absl::Duration delay);
   void OnIdleTimer();
+  bool ending() const { return pauses_awaited_ > 0; }
+  void HoldClient();
   void AwaitPause();
   void OnPauseTimer();
   void Finish(SpliceResult::End end, std::string_view detail);
@@ -114,7 +119,9 @@ class Splice {
   std::unique_ptr<Operation> timer_;
   bool downstream_first_ = false;  // to send its FIN
   bool at_line_end_ = true;        // of what the client was sent
-  uint8_t pauses_awaited_ = 0;     // since EndInPause()
+  bool answer_owed_ = false;       // the client was the last to speak
+  bool client_held_ = false;       // not read from any more
+  uint16_t pauses_awaited_ = 0;    // since EndInPause()
 };
 
 }  // namespace gatehouse

@@ -158,9 +158,73 @@ TEST_F(SpliceTest, LeavesLastWordsOutWhereNoPauseComes) {
   Start();
   StoreSays("half a mess");
   splice_->EndInPause();
-  network_.Advance(absl::Seconds(5));
+  network_.Advance(absl::Seconds(25));
+  EXPECT_FALSE(result_) << "a message is let pass";
+  network_.Advance(absl::Seconds(6));
   ASSERT_TRUE(result_);
   EXPECT_EQ(client_->Sent(), "half a mess");
+}
+
+TEST_F(SpliceTest, BeginsNoCommandOfAClientThatNeverPauses) {
+  Start();
+  ClientSays("a NOOP\r\n");
+  splice_->EndInPause();
+  StoreSays("a OK\r\n");
+  for (int i = 0; i < 5; ++i) {
+    ClientSays("a NOOP\r\n");
+    network_.Advance(absl::Milliseconds(50));
+  }
+  ASSERT_TRUE(result_);
+  EXPECT_TRUE(client_->Sent().ends_with("a OK\r\n* BYE\r\n"));
+  EXPECT_EQ(store_->Sent(), "a NOOP\r\n");
+}
+
+TEST_F(SpliceTest, AwaitsTheAnswerToTheCurrentCommandForLessThanASecond) {
+  for (const bool answers : {true, false}) {
+    result_.reset();
+    auto [client_stream, client] = network_.NewStream();
+    auto [store_stream, store] = network_.NewStream();
+    client_ = client;
+    store_ = store;
+    splice_ =
+        std::make_unique<Splice>(network_, std::move(client_stream),
+                                 std::move(store_stream), options_, *this);
+    Start();
+    ClientSays("RETR 1\r\n");
+    splice_->EndInPause();
+    network_.Advance(absl::Milliseconds(500));
+    EXPECT_FALSE(result_);
+    if (answers) StoreSays("-ERR\r\n");
+    network_.Advance(absl::Milliseconds(answers ? 250 : 350));
+    ASSERT_TRUE(result_);
+    EXPECT_EQ(client_->Sent(), answers ? "-ERR\r\n* BYE\r\n" : "* BYE\r\n");
+  }
+}
+
+TEST_F(SpliceTest, LetsAnUploadPassBeforeItEnds) {
+  Start();
+  ClientSays("a APPEND INBOX {1000000}\r\n");
+  StoreSays("+ \r\n");
+  ClientSays("part");
+  splice_->EndInPause();
+  for (int i = 0; i < 50; ++i) {
+    network_.Advance(absl::Milliseconds(60));
+    ClientSays("part");
+  }
+  EXPECT_FALSE(result_);
+  StoreSays("a OK\r\n");
+  network_.Advance(absl::Milliseconds(250));
+  ASSERT_TRUE(result_);
+  EXPECT_TRUE(client_->Sent().ends_with("a OK\r\n* BYE\r\n"));
+}
+
+TEST_F(SpliceTest, EndsInTimeAlsoWhenOneSideHasEnded) {
+  Start();
+  splice_->EndInPause();
+  client_->DeliverEof();
+  network_.RunUntilIdle();
+  network_.Advance(absl::Seconds(1));
+  EXPECT_TRUE(result_);
 }
 
 }  // namespace
