@@ -78,8 +78,11 @@ class CommandLineTest(unittest.TestCase):
         for certificate, key, place in (
                 ("absent", "key", "/tls/certificates/0/certificate"),
                 ("pem", "absent", "/tls/certificates/0/privateKey"),
-                ("directory", "key", "/tls"), ("nonsense", "key", "/tls"), ("pem", "nonsense", "/tls"),
-                ("pem", own_key.name, "/tls"), ("key", "key", "/tls")):
+                ("directory", "key", "/tls/certificates/0/certificate"),
+                ("nonsense", "key", "/tls/certificates/0/certificate"),
+                ("pem", "nonsense", "/tls/certificates/0/privateKey"),
+                ("pem", own_key.name, "/tls/certificates/0/privateKey"),
+                ("key", "key", "/tls/certificates/0/certificate")):
             config.write_text(json.dumps({
                 "listeners": [{"address": HOST, "tls": "implicit"}],
                 "tls": {"certificates": [{"certificate": certificate, "privateKey": key}]},
@@ -88,8 +91,45 @@ class CommandLineTest(unittest.TestCase):
                 with self.subTest(certificate=certificate, key=key, option=option):
                     result = run(f"--config={config}", *option)
                     self.assertEqual(result.returncode, 1)
-                    self.assertIn(f"{config}: {place}", result.stdout + result.stderr)
+                    self.assertIn(f"{config}: {place}: ", result.stdout + result.stderr)
                     self.assertIn(str(folder), result.stdout + result.stderr)
+
+    def test_names_an_authority_that_is_none(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        certify(folder)
+        (folder / "nonsense").write_text("nonsense")
+        config = folder / "c.json"
+        with_certificate = {"certificates": [{"certificate": "pem", "privateKey": "key"}]}
+        for place, settings in (
+                ("/upstream/caFile", {"upstream": {"caFile": "nonsense"}}),
+                ("/tls/clientCaFile", {"tls": {**with_certificate, "clientCaFile": "nonsense"}}),
+                ("/tls/clientIdentity", {"tls": {**with_certificate, "clientIdentity": "nonsense"}}),
+                ("/ldapConnectors/1/caFile", {"ldapConnectors": [
+                    {"name": "a", "urls": ["ldap://127.0.0.1"]},
+                    {"name": "b", "urls": ["ldaps://127.0.0.1"], "caFile": "nonsense"}]})):
+            config.write_text(json.dumps({
+                "listeners": [{"address": HOST}], "mapping": {"mappingHost": HOST},
+                "authenticateOnProxy": False, **settings}))
+            result = run(f"--config={config}", "--check_config")
+            self.assertTrue(result.stdout.startswith(f"{config}: {place}: "), result.stdout)
+            self.assertEqual((result.stdout.count("\n"), result.returncode), (1, 1))
+
+    def test_warns_of_a_master_password_in_the_clear(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        for name, content in (("secret", "x"), ("users", '{"users": {}}')):
+            (folder / name).write_text(content)
+            (folder / name).chmod(0o600)
+        config = folder / "c.json"
+        config.write_text(json.dumps({
+            "listeners": [{"address": HOST}], "mapping": {"userMap": "m"},
+            "userMaps": [{"name": "m", "type": "localFile", "localFile": "users"}],
+            "upstream": {"login": {"method": "masterUser", "user": "m", "passwordFile": "secret"}}}))
+        result = run(f"--config={config}", "--check_config")
+        self.assertEqual((result.stdout, result.returncode), (f"{config}: ok\n", 0))
+        self.assertEqual(
+            result.stderr,
+            f"{config}: /upstream/login: the master user's password is sent in the clear "
+            "(tls is none), and not to loopback alone (allowedHosts) (warning)\n")
 
     def test_names_a_password_file_that_it_cannot_read(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -174,10 +214,13 @@ class ServerTest(ProxyTestCase):
 
     def test_refuses_a_port_that_another_server_has(self):
         first = self.start()
-        second = self.start_any(listeners=[{"address": HOST, "port": first.port}])
+        second = self.start_any(listeners=[{"address": HOST, "port": 0},
+                                           {"address": HOST, "port": first.port}])
         self.assertEqual(second.await_end(), 1)
         fault, = second.records("listen_failed")
-        self.assertIn(f"{HOST}:{first.port}", fault["detail"])
+        self.assertEqual(
+            fault["detail"],
+            f"{second.config}: /listeners/1: {HOST}:{first.port}: Address already in use")
         self.joined(first)
 
     # --- Draining ---

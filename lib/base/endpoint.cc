@@ -52,6 +52,8 @@ bool ParseHost(std::string_view host, Endpoint& endpoint) {
 std::optional<SocketAddress> SocketAddress::Parse(std::string_view address,
                                                   uint16_t port) {
   const std::string text(address);
+  // inet_pton() would see only what stands before it.
+  if (text.find('\0') != std::string::npos) return std::nullopt;
   SocketAddress result;
   if (inet_pton(AF_INET, text.c_str(), &result.v4_.sin_addr) == 1) {
     result.v4_.sin_family = AF_INET;
@@ -154,6 +156,11 @@ std::optional<Cidr> Cidr::Parse(std::string_view text) {
     return std::nullopt;
   }
   return result;
+}
+
+bool Cidr::IsLoopback() const {
+  const int least_bits = base_.is_v6() ? 128 : 8;
+  return base_.IsLoopback() && prefix_bits_ >= least_bits;
 }
 
 bool Cidr::Contains(const SocketAddress& address) const {

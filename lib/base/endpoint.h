@@ -61,6 +61,7 @@ class Cidr {
  public:
   static std::optional<Cidr> Parse(std::string_view text);
   bool Contains(const SocketAddress& address) const;
+  bool IsLoopback() const;  // with all that is in it
 
  private:
   SocketAddress base_;

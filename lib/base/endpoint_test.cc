@@ -56,6 +56,8 @@ TEST(EndpointTest, RefusesWhatIsNoHost) {
       ".",
       "bücher.example",
       std::string("a\0b", 3),
+      std::string("127.0.0.1\0x", 11),
+      std::string("[::1\0x]:143", 11),
       std::string(300, 'a'),
       std::string(64, 'a') + ".example",
   };

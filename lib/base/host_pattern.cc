@@ -36,4 +36,9 @@ bool HostPattern::Matches(std::string_view host) const {
   return address ? MatchesAddress(*address) : MatchesName(host);
 }
 
+bool HostPattern::IsLoopback() const {
+  return name_.empty() ? block_.IsLoopback()
+                       : absl::EqualsIgnoreCase(name_, "localhost");
+}
+
 }  // namespace gatehouse

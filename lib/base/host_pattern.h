@@ -21,6 +21,8 @@ class HostPattern {
   bool MatchesAddress(const SocketAddress& address) const;
   // A host as it is written somewhere: by name or by address.
   bool Matches(std::string_view host) const;
+  // Nothing but this machine: by address, or "localhost".
+  bool IsLoopback() const;
 
  private:
   HostPattern() = default;

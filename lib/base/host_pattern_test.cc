@@ -35,6 +35,17 @@ TEST(HostPatternTest, MatchesNamesAndAddressesAsTheyAreWritten) {
   }
 }
 
+TEST(HostPatternTest, KnowsWhatIsThisMachineAlone) {
+  for (const char* text : {"127.0.0.1", "127.0.0.0/8", "::1", "localhost",
+                           "LocalHost.", "::ffff:127.0.0.1"}) {
+    EXPECT_TRUE(HostPattern::Parse(text)->IsLoopback()) << text;
+  }
+  for (const char* text : {"126.0.0.0/7", "127.0.0.1/0", "::1/127", "::/0",
+                           "10.0.0.1", ".localhost", "localhost.example.com"}) {
+    EXPECT_FALSE(HostPattern::Parse(text)->IsLoopback()) << text;
+  }
+}
+
 TEST(HostPatternTest, RefusesWhatIsNoHost) {
   for (const char* text : {"", ".", "..a", "a b", "store1:143", "[::1]",
                            "10.0.0.0/33", "*.example.com"}) {

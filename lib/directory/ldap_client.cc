@@ -283,17 +283,6 @@ const std::vector<std::string>& LdapEntry::Values(std::string_view name) const {
   return found == attributes.end() ? none : found->second;
 }
 
-bool IsLdapUrl(std::string_view url) {
-  LDAPURLDesc* description = nullptr;
-  if (ldap_url_parse(std::string(url).c_str(), &description) !=
-      LDAP_URL_SUCCESS) {
-    return false;
-  }
-  const std::string scheme = description->lud_scheme;
-  ldap_free_urldesc(description);
-  return scheme == "ldap" || scheme == "ldaps" || scheme == "ldapi";
-}
-
 std::unique_ptr<Operation> LdapConnection::Open(
     Network& network, std::shared_ptr<const LdapOptions> options,
     const std::string& url, Role role, OpenCallback done) {

@@ -71,9 +71,6 @@ struct LdapSyncEnd {
 using LdapSyncEvent = std::variant<LdapSyncEntry, LdapSyncInfo, LdapSyncEnd>;
 using LdapSyncCallback = absl::AnyInvocable<void(LdapSyncEvent)>;
 
-// Whether libldap understands the URL, and its scheme is one of ours.
-bool IsLdapUrl(std::string_view url);
-
 // One connection to one LDAP server (RFC 4511), on its network's thread.
 // Version 3, no referrals, no alias dereferencing. Every request may be
 // answered in any order. Nothing here has a deadline but the opening: a silent

@@ -12,6 +12,7 @@
 #include "lib/directory/ldap_entry_reader.h"
 #include "lib/directory/ldap_pool.h"
 #include "lib/directory/ldap_searches.h"
+#include "lib/directory/ldap_syntax.h"
 #include "lib/directory/login_name.h"
 #include "lib/directory/move_feed.h"
 
@@ -240,6 +241,40 @@ class LdapDirectory : public Directory {
   std::optional<MoveListener> moves_;
 };
 
+// What is sent as it stands in the configuration.
+absl::Status CheckLdapNames(const LdapOptions& options) {
+  const auto fault = [](std::string_view key, const std::string& text,
+                        std::string_view what) {
+    return absl::InvalidArgumentError(std::string(key) + ": \"" + text +
+                                      "\" is not " + std::string(what));
+  };
+  // Active Directory takes a user principal name, too.
+  const bool is_principal =
+      options.admin_dn.find('@') != std::string::npos &&
+      options.admin_dn.find_first_of("=,") == std::string::npos;
+  if (!is_principal && !IsDistinguishedName(options.admin_dn)) {
+    return fault("adminDn", options.admin_dn, "a distinguished name");
+  }
+  if (!IsDistinguishedName(options.account_base_dn)) {
+    return fault("accountBaseDn", options.account_base_dn,
+                 "a distinguished name");
+  }
+  const std::pair<std::string_view, const std::string&> attributes[] = {
+      {"hostnameAttribute", options.hostname_attribute},
+      {"addressAttribute", options.address_attribute},
+      {"routingAddressAttribute", options.routing_address_attribute},
+      {"userAttribute", options.user_attribute},
+      {"statusAttribute", options.status_attribute},
+      {"serviceAttribute", options.service_attribute},
+      {"movingAttribute", options.moving_attribute}};
+  for (const auto& [key, name] : attributes) {
+    if (!name.empty() && !IsAttributeDescription(name)) {
+      return fault(key, name, "an attribute's name");
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status CheckLdapOptions(const LdapOptions& options) {
@@ -249,9 +284,12 @@ absl::Status CheckLdapOptions(const LdapOptions& options) {
   for (const std::string& url : options.urls) {
     if (!IsLdapUrl(url)) {
       return absl::InvalidArgumentError(
-          "urls: " + url + " is not an ldap://, ldaps:// or ldapi:// URL");
+          "urls: \"" + url +
+          "\" is not an ldap://, ldaps:// or ldapi:// URL of a server");
     }
   }
+  absl::Status names = CheckLdapNames(options);
+  if (!names.ok()) return names;
   auto filter = FilterTemplate::Create(options.account_filter);
   if (!filter.ok()) {
     return absl::InvalidArgumentError(

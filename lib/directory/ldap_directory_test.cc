@@ -491,6 +491,11 @@ TEST(LdapOptionsTest, NamesWhatIsWrong) {
   options.account_filter = "(mail=%e)";
   options.admin_dn = "cn=admin";
   EXPECT_THAT(CheckLdapOptions(options).ToString(), HasSubstr("adminPassword"));
+  options.admin_dn = "admin@example.com";  // as Active Directory takes it
+  options.admin_password = Secret("secret");
+  EXPECT_TRUE(CheckLdapOptions(options).ok());
+  options.admin_dn = "admin";
+  EXPECT_THAT(CheckLdapOptions(options).ToString(), HasSubstr("adminDn"));
 }
 
 TEST_F(LdapDirectoryTest, SearchesNothingThatALiveMapKnows) {

@@ -47,14 +47,15 @@ std::string LastReason() {
   return reason != nullptr ? Lower(reason) : "unknown error";
 }
 
-absl::Status FileError(const std::string& file, const std::string& reason) {
-  return absl::InvalidArgumentError(file + ": " + reason);
+absl::Status FileError(const std::string& key, const std::string& file,
+                       const std::string& reason) {
+  return absl::InvalidArgumentError(key + ": " + file + ": " + reason);
 }
 
 // BoringSSL's own words for a missing file name neither file nor reason.
-absl::Status CheckReadable(const std::string& file) {
+absl::Status CheckReadable(const std::string& key, const std::string& file) {
   if (access(file.c_str(), R_OK) != 0) {
-    return FileError(file, strerrordesc_np(errno));
+    return FileError(key, file, strerrordesc_np(errno));
   }
   return absl::OkStatus();
 }
@@ -62,7 +63,8 @@ absl::Status CheckReadable(const std::string& file) {
 absl::StatusOr<uint16_t> VersionNumber(const std::string& name) {
   if (name == "TLSv1.2") return TLS1_2_VERSION;
   if (name == "TLSv1.3") return TLS1_3_VERSION;
-  return absl::InvalidArgumentError(name + " is not TLSv1.2 or TLSv1.3");
+  return absl::InvalidArgumentError("minimumVersion: " + name +
+                                    " is not TLSv1.2 or TLSv1.3");
 }
 
 absl::StatusOr<bssl::UniquePtr<SSL_CTX>> NewContext(
@@ -81,25 +83,31 @@ absl::StatusOr<bssl::UniquePtr<SSL_CTX>> NewContext(
   return context;
 }
 
-absl::Status LoadCa(SSL_CTX* context, const std::string& file) {
-  absl::Status readable = CheckReadable(file);
+absl::Status LoadCa(SSL_CTX* context, const std::string& key,
+                    const std::string& file) {
+  absl::Status readable = CheckReadable(key, file);
   if (!readable.ok()) return readable;
   if (SSL_CTX_load_verify_locations(context, file.c_str(), nullptr) != 1) {
-    return FileError(file, "holds no CA certificate (" + LastReason() + ")");
+    return FileError(key, file,
+                     "holds no CA certificate (" + LastReason() + ")");
   }
   return absl::OkStatus();
 }
 
-absl::Status LoadCertificate(SSL_CTX* context,
+// `where` is the place in the options.
+absl::Status LoadCertificate(SSL_CTX* context, const std::string& where,
                              const TlsServerContext::Certificate& files) {
   const std::string& certificate = files.certificate_file;
   const std::string& key = files.private_key_file;
-  for (const std::string& file : {certificate, key}) {
-    absl::Status readable = CheckReadable(file);
+  const std::string certificate_key = where + "/certificate";
+  const std::string key_key = where + "/privateKey";
+  for (const auto& [place, file] :
+       {std::pair(certificate_key, certificate), std::pair(key_key, key)}) {
+    absl::Status readable = CheckReadable(place, file);
     if (!readable.ok()) return readable;
   }
   if (SSL_CTX_use_certificate_chain_file(context, certificate.c_str()) != 1) {
-    return FileError(certificate,
+    return FileError(certificate_key, certificate,
                      "holds no certificate in PEM (" + LastReason() + ")");
   }
   if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) !=
@@ -107,8 +115,8 @@ absl::Status LoadCertificate(SSL_CTX* context,
     // The X.509 part complains of nothing but a key that doesn't match.
     const bool mismatch = ERR_GET_LIB(ERR_peek_last_error()) == ERR_LIB_X509;
     const std::string reason = LastReason();
-    return FileError(key, mismatch
-                              ? "isn't the private key of " + certificate
+    return FileError(key_key, key,
+                     mismatch ? "isn't the private key of " + certificate
                               : "holds no private key in PEM (" + reason + ")");
   }
   return absl::OkStatus();
@@ -171,7 +179,7 @@ int SelectAlpn(SSL* ssl, const uint8_t** out, uint8_t* out_size,
 
 absl::Status AskForClientCertificates(SSL_CTX* context,
                                       const std::string& ca_file) {
-  absl::Status loaded = LoadCa(context, ca_file);
+  absl::Status loaded = LoadCa(context, "clientCaFile", ca_file);
   if (!loaded.ok()) return loaded;
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_client_CA_list(context, SSL_load_client_CA_file(ca_file.c_str()));
@@ -179,13 +187,13 @@ absl::Status AskForClientCertificates(SSL_CTX* context,
 }
 
 absl::StatusOr<bssl::UniquePtr<SSL_CTX>> NewServerContext(
-    const TlsServerContext::Options& options,
+    const TlsServerContext::Options& options, const std::string& where,
     const TlsServerContext::Certificate& files,
     TlsServerContext::Impl* settings) {
   auto context = NewContext(options.minimum_version);
   if (!context.ok()) return context;
   SSL_CTX* raw = context->get();
-  absl::Status loaded = LoadCertificate(raw, files);
+  absl::Status loaded = LoadCertificate(raw, where, files);
   if (!loaded.ok()) return loaded;
   if (!options.client_ca_file.empty()) {
     absl::Status asked = AskForClientCertificates(raw, options.client_ca_file);
@@ -226,7 +234,7 @@ TlsServerContext::~TlsServerContext() = default;
 absl::StatusOr<std::unique_ptr<TlsServerContext>> TlsServerContext::Create(
     const Options& options) {
   if (options.certificates.empty()) {
-    return absl::InvalidArgumentError("no certificate is given");
+    return absl::InvalidArgumentError("certificates: none is given");
   }
   auto impl = std::make_unique<Impl>();
   impl->alpn = AlpnWire(options.alpn);
@@ -240,8 +248,10 @@ absl::StatusOr<std::unique_ptr<TlsServerContext>> TlsServerContext::Create(
           "\" is neither rfc822Name nor a subject\'s attribute");
     }
   }
-  for (const Certificate& files : options.certificates) {
-    auto context = NewServerContext(options, files, impl.get());
+  for (size_t i = 0; i < options.certificates.size(); ++i) {
+    auto context =
+        NewServerContext(options, "certificates/" + std::to_string(i),
+                         options.certificates[i], impl.get());
     if (!context.ok()) return context.status();
     for (std::string& name :
          NamesOf(SSL_CTX_get0_certificate(context->get()))) {
@@ -264,7 +274,7 @@ absl::StatusOr<std::unique_ptr<TlsClientContext>> TlsClientContext::Create(
   if (!context.ok()) return context.status();
   if (options.verify) {
     absl::Status loaded =
-        LoadCa(context->get(),
+        LoadCa(context->get(), "caFile",
                options.ca_file.empty() ? kDebianCaFile : options.ca_file);
     if (!loaded.ok()) return loaded;
     SSL_CTX_set_verify(context->get(), SSL_VERIFY_PEER, nullptr);

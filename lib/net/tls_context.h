@@ -36,8 +36,9 @@ class TlsServerContext {
     std::string minimum_version = "TLSv1.2";
   };
 
-  // The error names the file at fault and what is wrong with it (not there,
-  // not readable, not PEM, the key isn't the certificate's).
+  // The error names the option by the configuration's key, the file at fault
+  // and what is wrong with it (not there, not readable, not PEM, the key isn't
+  // the certificate's): "certificates/0/privateKey: imap.key: …".
   static absl::StatusOr<std::unique_ptr<TlsServerContext>> Create(
       const Options& options);
   ~TlsServerContext();

@@ -24,23 +24,27 @@ class TlsContextTest : public ::testing::Test {
 };
 
 TEST_F(TlsContextTest, NamesTheFileThatIsNotThere) {
-  EXPECT_EQ(ServerError("/no/such.pem", good_.private_key_file),
-            "/no/such.pem: No such file or directory");
-  EXPECT_EQ(ServerError(good_.certificate_file, "/no/such.key"),
-            "/no/such.key: No such file or directory");
+  EXPECT_EQ(
+      ServerError("/no/such.pem", good_.private_key_file),
+      "certificates/0/certificate: /no/such.pem: No such file or directory");
+  EXPECT_EQ(
+      ServerError(good_.certificate_file, "/no/such.key"),
+      "certificates/0/privateKey: /no/such.key: No such file or directory");
 }
 
 TEST_F(TlsContextTest, NamesTheFileThatIsNotPem) {
   const std::string text = WriteTestFile("not a certificate");
-  EXPECT_THAT(ServerError(text, good_.private_key_file), StartsWith(text));
-  EXPECT_THAT(ServerError(good_.certificate_file, text), StartsWith(text));
+  EXPECT_THAT(ServerError(text, good_.private_key_file),
+              StartsWith("certificates/0/certificate: " + text));
+  EXPECT_THAT(ServerError(good_.certificate_file, text),
+              StartsWith("certificates/0/privateKey: " + text));
 }
 
 TEST_F(TlsContextTest, NamesTheKeyThatBelongsToAnotherCertificate) {
   const TestCertificate other = authority_.Issue({});
   EXPECT_EQ(ServerError(good_.certificate_file, other.private_key_file),
-            other.private_key_file + ": isn't the private key of " +
-                good_.certificate_file);
+            "certificates/0/privateKey: " + other.private_key_file +
+                ": isn't the private key of " + good_.certificate_file);
 }
 
 TEST_F(TlsContextTest, AnEncryptedKeyIsAnErrorAndAsksNobody) {
@@ -48,7 +52,8 @@ TEST_F(TlsContextTest, AnEncryptedKeyIsAnErrorAndAsksNobody) {
       "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
       "MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAgAAAAAAAAAAAICCAAw\n"
       "-----END ENCRYPTED PRIVATE KEY-----\n");
-  EXPECT_THAT(ServerError(good_.certificate_file, key), StartsWith(key));
+  EXPECT_THAT(ServerError(good_.certificate_file, key),
+              StartsWith("certificates/0/privateKey: " + key));
 }
 
 TEST_F(TlsContextTest, NamesTheCaFileAtFault) {
@@ -60,7 +65,7 @@ TEST_F(TlsContextTest, NamesTheCaFileAtFault) {
   EXPECT_THAT(
       std::string(
           TlsClientContext::Create({.ca_file = text}).status().message()),
-      StartsWith(text + ": holds no CA certificate"));
+      StartsWith("caFile: " + text + ": holds no CA certificate"));
 }
 
 TEST_F(TlsContextTest, KnowsNoOtherVersions) {

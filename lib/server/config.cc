@@ -34,7 +34,7 @@ class ConfigReader {
                                 "\" isn't what this executable serves (\"" +
                                 std::string(protocol_.name()) + "\")");
     }
-    config_.host_name = root.String("hostName", HostName());
+    ReadHostName(root);
     config_.workers =
         static_cast<int>(root.Integer("workers", 0, 0, kMostWorkers));
     config_.allow_plaintext_login =
@@ -49,6 +49,7 @@ class ConfigReader {
     ReadAuthentication(root);
     ReadUpstreams(root);
     ReadMapping(root);
+    WarnOfOpenPassword(root);
     ReadLimits(root.Object("limits"));
     ReadTimes(root);
     ReadMechanisms(root);
@@ -63,6 +64,16 @@ class ConfigReader {
   }
 
  private:
+  void ReadHostName(JsonReader& root) {
+    config_.host_name = root.String("hostName", HostName());
+    if (!root.Has("hostName")) return;
+    const auto host = Endpoint::Parse(config_.host_name);
+    if (!host || host->port != 0) {
+      root.Fault("hostName",
+                 "\"" + config_.host_name + "\" is not a host name or address");
+    }
+  }
+
   static constexpr int64_t kMostWorkers = 1024;
   static constexpr int64_t kMostCount = 1'000'000'000;
 
@@ -332,6 +343,41 @@ class ConfigReader {
     }
   }
 
+  // Whoever answers in a store's place would get a password that opens every
+  // mailbox.
+  void WarnOfOpenPassword(JsonReader& root) {
+    const UpstreamConfig& joined = Joined();
+    if (joined.login != UpstreamSettings::Login::kMasterUser) return;
+    const bool is_open = joined.tls == TlsMode::kNone;
+    if ((!is_open && joined.verify) || StaysHere(joined)) return;
+    root.Warn(config_.smtp ? "submission/upstream/login" : "upstream/login",
+              is_open ? "the master user's password is sent in the clear (tls "
+                        "is none), and not to loopback alone (allowedHosts)"
+                      : "the master user's password is sent to whoever "
+                        "answers (verify is false), and not to loopback alone "
+                        "(allowedHosts)");
+  }
+
+  bool StaysHere(const UpstreamConfig& upstream) const {
+    const auto is_loopback = [](const HostPattern& host) {
+      return host.IsLoopback();
+    };
+    if (!upstream.allowed_hosts.empty()) {
+      return std::all_of(upstream.allowed_hosts.begin(),
+                         upstream.allowed_hosts.end(), is_loopback);
+    }
+    if (!config_.mapping_user_map.empty() || !config_.mapping_host) {
+      return false;
+    }
+    const auto host = HostPattern::Parse(config_.mapping_host->host);
+    return host && host->IsLoopback();
+  }
+
+  // Whom users are joined to.
+  const UpstreamConfig& Joined() const {
+    return config_.smtp ? config_.smtp->home : config_.upstream;
+  }
+
   void ReadLimits(JsonReader limits) {
     DownstreamLimits& config = config_.limits;
     config.line_bytes =
@@ -386,9 +432,7 @@ class ConfigReader {
     if (config_.tls.client_ca_file.empty()) {
       root.Fault("external", "needs /tls/clientCaFile");
     }
-    const UpstreamConfig& joined =
-        config_.smtp ? config_.smtp->home : config_.upstream;
-    if (joined.login == UpstreamSettings::Login::kReplay) {
+    if (Joined().login == UpstreamSettings::Login::kReplay) {
       root.Fault("external", config_.smtp
                                  ? "needs /submission/upstream/login with "
                                    "method masterUser or xclient"

@@ -44,11 +44,12 @@ std::string ConfigFiles::Folder(JsonReader& reader, std::string_view key,
 
 std::string ConfigFiles::Secret(JsonReader& reader,
                                 std::string_view key) const {
+  const size_t faults_before = reader.fault_count();
   const std::string path = File(reader, key);
-  if (path.empty()) return "";
+  if (path.empty() || reader.fault_count() > faults_before) return "";
   WarnIfOthersCanRead(reader, key, path);
   const auto text = ReadFile(path);
-  if (!text) return "";  // File() has said so
+  if (!text) return "";
   std::string secret = text->substr(0, text->find('\n'));
   if (secret.ends_with('\r')) secret.pop_back();
   if (secret.empty()) reader.Fault(key, path + ": holds no password");
@@ -57,7 +58,7 @@ std::string ConfigFiles::Secret(JsonReader& reader,
 
 std::string ConfigFiles::InlineSecret(JsonReader& reader,
                                       std::string_view key) const {
-  std::string secret = reader.String(key);
+  std::string secret = reader.FreeString(key);
   if (!secret.empty()) WarnIfOthersCanRead(reader, key, config_file_);
   return secret;
 }

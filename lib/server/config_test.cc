@@ -73,29 +73,136 @@ TEST(ConfigTest, LoadsTheExampleMap) {
 // tables below put something in the place of one of its parts.
 std::string Small(const std::string& more = "",
                   const std::string& listeners =
-                      R"([{"address": "127.0.0.1", "port": 1143}])") {
+                      R"([{"address": "127.0.0.1", "port": 1143}])",
+                  const std::string& mapping = R"({"userMap": "m"})") {
   return R"({"listeners": )" + listeners +
          R"(, "userMaps": [{"name": "m", "type": "localFile",
               "localFile": "users.json"}],
-             "mapping": {"userMap": "m"})" +
-         more + "}";
+             "mapping": )" +
+         mapping + more + "}";
 }
 
 std::vector<std::string> FaultsOf(const std::string& text) {
   return ParseConfig(text, "c.json", kFolder, Imap()).faults;
 }
 
+// What the examples and the documentation promise of a key that is left out.
 TEST(ConfigTest, FillsInTheDefaults) {
-  const auto config = ParseConfig(Small(), "c.json", kFolder, Imap()).config;
+  const auto config = ParseConfig(Small("", R"([{"address": "127.0.0.1"}])"),
+                                  "c.json", kFolder, Imap())
+                          .config;
   ASSERT_TRUE(config);
   EXPECT_EQ(config->service, "imap");
+  EXPECT_FALSE(config->host_name.empty());
+  EXPECT_EQ(config->workers, 0);
+  EXPECT_FALSE(config->share_ports);
+  ASSERT_EQ(config->listeners.size(), 1u);
+  const ListenerConfig& listener = config->listeners.front();
+  EXPECT_EQ(listener.address.port(), 143);
+  EXPECT_EQ(listener.tls, TlsMode::kNone);
+  EXPECT_TRUE(listener.proxy_protocol_from.empty());
+  EXPECT_TRUE(config->tls.certificates.empty());
+  EXPECT_EQ(config->tls.client_ca_file, "");
+  EXPECT_EQ(config->tls.client_identity, "rfc822Name");
+  EXPECT_EQ(config->tls.minimum_version, "TLSv1.2");
   EXPECT_EQ(config->allow_plaintext_login, PlaintextLogin::kLoopback);
+  EXPECT_EQ(config->userdb_connector_type, UserMapConfig::Type::kLocalFile);
+  EXPECT_EQ(config->userdb_connector_name, "");
   EXPECT_TRUE(config->authenticate_on_proxy);
-  EXPECT_EQ(config->upstream.port, 143);
-  EXPECT_EQ(config->upstream.connect_timeout, absl::Seconds(5));
-  EXPECT_TRUE(config->upstream.verify);
+  EXPECT_FALSE(config->mapping_host);
+  EXPECT_EQ(config->names.default_domain, "");
+  EXPECT_FALSE(config->names.lower_case_local);
+  EXPECT_EQ(config->masters.separator, "");
+  EXPECT_EQ(config->failure_delay, absl::Seconds(2));
+  EXPECT_EQ(config->idle_timeout, absl::Minutes(11));  // the protocol's and one
   EXPECT_EQ(config->drain_timeout, absl::Seconds(30));
+  EXPECT_EQ(config->move_hold, absl::Seconds(30));
+  EXPECT_EQ(config->capability_interval, absl::Minutes(5));
+  EXPECT_TRUE(config->capabilities.empty());
+  EXPECT_FALSE(config->token_mechanisms);
+  EXPECT_FALSE(config->external_mechanism);
+  EXPECT_TRUE(config->log_info);
   EXPECT_FALSE(config->admin);
+}
+
+TEST(ConfigTest, FillsInTheDefaultsOfAnUpstream) {
+  const auto config = ParseConfig(Small(), "c.json", kFolder, Imap()).config;
+  ASSERT_TRUE(config);
+  const UpstreamConfig& upstream = config->upstream;
+  EXPECT_EQ(upstream.port, 143);
+  EXPECT_EQ(upstream.tls, TlsMode::kNone);
+  EXPECT_EQ(upstream.ca_file, "");
+  EXPECT_TRUE(upstream.verify);
+  EXPECT_EQ(upstream.connect_timeout, absl::Seconds(5));
+  EXPECT_EQ(upstream.login_timeout, absl::Seconds(30));
+  EXPECT_TRUE(upstream.allowed_hosts.empty());
+  EXPECT_TRUE(upstream.allowed_ports.empty());
+  EXPECT_EQ(upstream.login, UpstreamSettings::Login::kReplay);
+  EXPECT_EQ(upstream.forward_client, UpstreamSettings::ForwardClient::kNone);
+  EXPECT_TRUE(upstream.hosts.empty());
+  EXPECT_TRUE(upstream.source_addresses.empty());
+
+  const auto mapped = ParseConfig(Small(R"(, "userdbConnectorName": "m")",
+                                        R"([{"address": "127.0.0.1"}])",
+                                        R"({"mappingHost": "store1"})"),
+                                  "c.json", kFolder, Imap())
+                          .config;
+  ASSERT_TRUE(mapped);
+  EXPECT_EQ(mapped->mapping_host, (Endpoint{"store1", 143}));
+  EXPECT_EQ(mapped->mapping_user_map, "");
+}
+
+TEST(ConfigTest, FillsInTheDefaultLimits) {
+  const auto config = ParseConfig(Small(), "c.json", kFolder, Imap()).config;
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->limits.line_bytes, 8192u);
+  EXPECT_EQ(config->limits.literal_bytes, 4096u);
+  EXPECT_EQ(config->limits.held_bytes, 65536u);
+  EXPECT_EQ(config->limits.commands, 100);
+  EXPECT_EQ(config->limits.bad_commands, 10);
+  EXPECT_EQ(config->limits.failed_logins, 3);
+  EXPECT_EQ(config->login_timeout, absl::Seconds(60));
+  EXPECT_EQ(config->connections_per_address, 0);
+  EXPECT_EQ(config->failed_logins_per_address, 0);
+  EXPECT_EQ(config->connections, 0);
+}
+
+TEST(ConfigTest, FillsInTheDefaultsOfAConnector) {
+  const auto config = ParseConfig(Small(R"(, "ldapConnectors": [{
+                                      "name": "L",
+                                      "urls": ["ldap://127.0.0.1"]}])"),
+                                  "c.json", kFolder, Imap())
+                          .config;
+  ASSERT_TRUE(config);
+  const LdapConnectorConfig* connector = config->FindConnector("L");
+  ASSERT_NE(connector, nullptr);
+  const LdapOptions& options = connector->options;
+  EXPECT_EQ(options.replica_policy, ReplicaPolicy::kPreferred);
+  EXPECT_FALSE(options.retry_binds);
+  EXPECT_FALSE(options.start_tls);
+  EXPECT_EQ(options.ca_file, "");
+  EXPECT_EQ(options.admin_dn, "");
+  EXPECT_FALSE(options.sasl_external);
+  EXPECT_EQ(options.account_base_dn, "");
+  EXPECT_EQ(options.account_filter,
+            "(&(objectClass=inetLocalMailRecipient)(mailLocalAddress=%e))");
+  EXPECT_FALSE(options.follow);
+  EXPECT_EQ(options.hostname_attribute, "mailHost");
+  EXPECT_EQ(options.address_attribute, "mailLocalAddress");
+  EXPECT_EQ(options.routing_address_attribute, "mailRoutingAddress");
+  EXPECT_EQ(options.user_attribute, "");
+  EXPECT_EQ(options.status_attribute, "");
+  EXPECT_EQ(options.active_statuses, std::vector<std::string>{"active"});
+  EXPECT_EQ(options.service_attribute, "");
+  EXPECT_EQ(options.moving_attribute, "");
+  EXPECT_EQ(options.timeout, absl::Seconds(3));
+  EXPECT_EQ(options.max_search_connections, 2u);
+  EXPECT_EQ(options.max_bind_connections, 16u);
+  EXPECT_EQ(connector->cache.ttl, absl::Minutes(1));
+  EXPECT_EQ(connector->cache.negative_ttl, absl::Seconds(10));
+  EXPECT_EQ(connector->cache.password_ttl, absl::ZeroDuration());
+  EXPECT_EQ(connector->cache.stale_ttl, absl::Hours(24));
+  EXPECT_EQ(connector->cache.size_bytes, 67108864u);
 }
 
 TEST(ConfigTest, NamesThePlaceAndTheFault) {
@@ -109,7 +216,12 @@ TEST(ConfigTest, NamesThePlaceAndTheFault) {
       {"{\n  \"workers\": 1,\n  x\n}", "c.json: line 3, column 3: not JSON: "},
       {"[]", "c.json: /: an array (should be an object)"},
       {Small(R"(, "workers": 1, "workers": 2)"),
-       "c.json: \"workers\" stands twice in one object"},
+       "c.json: /workers: stands here twice"},
+      {Small(R"(, "admin": {"port": 1, "address": "::1", "port": 2})"),
+       "c.json: /admin/port: stands here twice"},
+      {Small("", R"([{"address": "::1", "port": 1, "proxyProtocolFrom": []},
+                     {"address": "::1", "port": 2, "port": 3}])"),
+       "c.json: /listeners/1/port: stands here twice"},
       {"{}", "c.json: /listeners: none (at least one is needed)"},
       {Small(R"(, "worker": 1)"), "c.json: /worker: unknown key"},
       {Small(connector + R"(, "cache": {"passwordTtl": "2h"}}])"),
@@ -195,8 +307,42 @@ TEST(ConfigTest, NamesThePlaceAndTheFault) {
       {Small(R"(, "ldapConnectors": [{"name": "L"}])"),
        "c.json: /ldapConnectors/0/urls: none (\"ldap://127.0.0.1:389\")"},
       {Small(R"(, "ldapConnectors": [{"name": "L", "urls": ["http://x"]}])"),
-       "c.json: /ldapConnectors/0/urls: \"http://x\" is not ldap://, ldaps:// "
-       "or ldapi://"},
+       "c.json: /ldapConnectors/0/urls: \"http://x\" is not an ldap://, "
+       "ldaps:// or ldapi:// URL of a server"},
+      {Small(R"(, "ldapConnectors": [{"name": "L",
+                                      "urls": ["ldap://x:99999"]}])"),
+       "c.json: /ldapConnectors/0/urls: \"ldap://x:99999\" is not an ldap://, "
+       "ldaps:// or ldapi:// URL of a server"},
+      {Small(connector + R"(, "hostnameAttribute": "a b"}])"),
+       "c.json: /ldapConnectors/0/hostnameAttribute: \"a b\" is not an "
+       "attribute's name"},
+      {Small(connector + R"(, "movingAttribute": "*"}])"),
+       "c.json: /ldapConnectors/0/movingAttribute: \"*\" is not an "
+       "attribute's name"},
+      {Small(connector + R"(, "accountBaseDn": "garbage"}])"),
+       "c.json: /ldapConnectors/0/accountBaseDn: \"garbage\" is not a "
+       "distinguished name"},
+      {Small(connector + R"(, "adminDn": "admin", "adminPassword": "a"}])"),
+       "c.json: /ldapConnectors/0/adminDn: \"admin\" is not a distinguished "
+       "name"},
+      {Small(connector + R"(, "timeout": "1000000000h"}])"),
+       "c.json: /ldapConnectors/0/timeout: \"1000000000h\" is too long (at "
+       "most \"8760h\")"},
+      {Small(R"(, "capabilities": ["IDLE", "A\r\n* PREAUTH"])"),
+       "c.json: /capabilities/1: \"A\\r\\n* PREAUTH\" holds a control "
+       "character"},
+      {Small(R"(, "hostName": "a\u007f")"),
+       "c.json: /hostName: \"a\x7f\" holds a control character"},
+      {Small(R"(, "hostName": "a b")"),
+       "c.json: /hostName: \"a b\" is not a host name or address"},
+      {Small(R"(, "hostName": "a:143")"),
+       "c.json: /hostName: \"a:143\" is not a host name or address"},
+      {Small("", R"([{"address": "127.0.0.1\u0000x"}])"),
+       "c.json: /listeners/0/address: \"127.0.0.1\\u0000x\" holds a control "
+       "character"},
+      {Small(R"(, "upstream": {"login": {"method": "masterUser",
+                                         "user": "x\ny"}})"),
+       "c.json: /upstream/login/user: \"x\\ny\" holds a control character"},
       {Small(connector + R"(, "adminDn": "cn=admin"}])"),
        "c.json: /ldapConnectors/0/adminDn: needs adminPasswordFile or "
        "adminPassword"},
@@ -317,10 +463,37 @@ TEST(ConfigTest, SaysAConnectorsFaultOnce) {
   EXPECT_EQ(FaultsOf(Small(R"(, "ldapConnectors": [{"name": "L",
                                 "urls": ["http://x"], "adminDn": "cn=a"}])")),
             (std::vector<std::string>{
-                "c.json: /ldapConnectors/0/urls: \"http://x\" is not ldap://, "
-                "ldaps:// or ldapi://",
+                "c.json: /ldapConnectors/0/urls: \"http://x\" is not an "
+                "ldap://, ldaps:// or ldapi:// URL of a server",
                 "c.json: /ldapConnectors/0/adminDn: needs adminPasswordFile or "
                 "adminPassword"}));
+}
+
+// What is wrong is no reason to complain of its being missing, too.
+TEST(ConfigTest, SaysOnlyTheFirstFaultOfAKey) {
+  const std::string connector =
+      R"(, "ldapConnectors": [{"name": "L", "adminDn": "cn=admin")";
+  const struct {
+    std::string text;
+    const char* fault;
+  } kCases[] = {
+      {Small("", "[5]"),
+       "c.json: /listeners/0: a number (should be an object)"},
+      {Small("", R"([{"address": 5}])"),
+       "c.json: /listeners/0/address: a number (should be a string)"},
+      {Small(connector + R"(, "urls": ["ldap://127.0.0.1"],
+                              "adminPasswordFile": "none"}])"),
+       "c.json: /ldapConnectors/0/adminPasswordFile: testdata/config/none: no "
+       "such file"},
+      {Small(connector + R"(, "adminPassword": "a\tb", "urls": [5]}])"),
+       "c.json: /ldapConnectors/0/urls/0: a number (should be a string)"},
+      {Small(R"(, "upstream": {"login": {"method": "masterUser", "user": 5,
+                                         "passwordFile": "ldap.secret"}})"),
+       "c.json: /upstream/login/user: a number (should be a string)"},
+  };
+  for (const auto& c : kCases) {
+    EXPECT_EQ(FaultsOf(c.text), std::vector<std::string>{c.fault}) << c.text;
+  }
 }
 
 TEST(ConfigTest, HandsAConnectorOn) {
@@ -371,6 +544,36 @@ TEST(ConfigTest, WarnsOfSecretsThatOthersCanRead) {
   EXPECT_TRUE(warned());
   ASSERT_EQ(chmod(file.c_str(), 0640), 0);
   EXPECT_FALSE(warned());
+}
+
+TEST(ConfigTest, WarnsOfAMasterPasswordThatAnybodyCouldGet) {
+  const auto warned = [](const std::string& upstream,
+                         const std::string& mapping = R"({"userMap": "m"})") {
+    const ConfigResult result =
+        ParseConfig(Small(R"(, "userdbConnectorName": "m",
+                 "upstream": {"login": {"method": "masterUser", "user": "m",
+                                        "passwordFile": "ldap.secret"})" +
+                              upstream + "}",
+                          R"([{"address": "127.0.0.1"}])", mapping),
+                    "c.json", kFolder, Imap());
+    EXPECT_TRUE(result.config) << testing::PrintToString(result.faults);
+    return std::any_of(
+        result.warnings.begin(), result.warnings.end(),
+        [](const std::string& line) {
+          return line.starts_with(
+              "c.json: /upstream/login: the master user's password is sent ");
+        });
+  };
+  EXPECT_TRUE(warned(""));
+  EXPECT_TRUE(warned(R"(, "tls": "startTls", "verify": false)"));
+  EXPECT_TRUE(warned(R"(, "allowedHosts": ["127.0.0.0/8", "10.0.0.0/8"])"));
+  EXPECT_TRUE(warned("", R"({"mappingHost": "store1"})"));
+  EXPECT_TRUE(warned("", R"({"userMap": "m", "mappingHost": "::1"})"));
+
+  EXPECT_FALSE(warned(R"(, "tls": "startTls")"));
+  EXPECT_FALSE(warned(R"(, "tls": "implicit")"));
+  EXPECT_FALSE(warned(R"(, "allowedHosts": ["127.0.0.0/8", "localhost"])"));
+  EXPECT_FALSE(warned("", R"({"mappingHost": "::1"})"));
 }
 
 TEST(ConfigTest, SaysWhatIsMissingOfAFile) {

@@ -35,19 +35,50 @@ class DuplicateKeys {
   bool operator()(int depth, nlohmann::json::parse_event_t event,
                   const nlohmann::json& parsed) {
     using Event = nlohmann::json::parse_event_t;
-    if (event == Event::object_start) objects_.emplace_back();
-    if (event == Event::object_end) objects_.pop_back();
-    if (event != Event::key) return true;
-    const std::string& key = parsed.get_ref<const std::string&>();
-    if (!objects_.back().insert(key).second) {
-      faults_.Add("", "\"" + key + "\" stands twice in one object");
+    switch (event) {
+      case Event::object_start:
+      case Event::array_start:
+        NextItem();
+        open_.push_back({event == Event::array_start});
+        break;
+      case Event::value:
+        NextItem();
+        break;
+      case Event::object_end:
+      case Event::array_end:
+        open_.pop_back();
+        break;
+      case Event::key:
+        OnKey(parsed.get_ref<const std::string&>());
+        break;
     }
     return true;
   }
 
  private:
+  // An object or an array that isn't complete yet.
+  struct Open {
+    bool is_array = false;
+    int items = 0;
+    std::string key = {};  // the present one
+    std::set<std::string> keys = {};
+  };
+
+  void NextItem() {
+    if (open_.empty() || !open_.back().is_array) return;
+    open_.back().key = std::to_string(open_.back().items++);
+  }
+
+  void OnKey(const std::string& key) {
+    open_.back().key = key;
+    if (open_.back().keys.insert(key).second) return;
+    std::string path;
+    for (const Open& open : open_) path += "/" + open.key;
+    faults_.Add(path, "stands here twice");
+  }
+
   FaultList& faults_;
-  std::vector<std::set<std::string>> objects_;  // the open ones
+  std::vector<Open> open_;
 };
 
 }  // namespace

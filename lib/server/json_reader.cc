@@ -1,12 +1,16 @@
 #include "lib/server/json_reader.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
+#include "absl/strings/ascii.h"
 #include "lib/base/endpoint.h"
 
 namespace gatehouse {
 namespace {
+
+constexpr absl::Duration kLongest = absl::Hours(365 * 24);
 
 const nlohmann::json& EmptyObject() {
   static const nlohmann::json empty = nlohmann::json::object();
@@ -55,8 +59,11 @@ std::string FaultList::Line(std::string_view path,
 
 JsonReader::JsonReader(const nlohmann::json& value, std::string path,
                        FaultList& faults)
-    : value_(&value), path_(std::move(path)), faults_(&faults) {
-  if (value.is_object()) return;
+    : value_(&value),
+      path_(std::move(path)),
+      faults_(&faults),
+      is_object_(value.is_object()) {
+  if (is_object_) return;
   faults.Add(path_.empty() ? "/" : path_,
              std::string(TypeName(value)) + " (should be an object)");
   value_ = &EmptyObject();
@@ -67,11 +74,17 @@ std::string JsonReader::PathOf(std::string_view key) const {
 }
 
 void JsonReader::Fault(std::string_view key, std::string_view what) {
-  faults_->Add(PathOf(key), what);
+  if (is_object_ && !misread_.contains(key)) faults_->Add(PathOf(key), what);
 }
 
 void JsonReader::Warn(std::string_view key, std::string_view what) {
-  faults_->Warn(PathOf(key), what);
+  if (is_object_ && !misread_.contains(key)) faults_->Warn(PathOf(key), what);
+}
+
+void JsonReader::Misread(std::string_view key, std::string_view what,
+                         std::string_view item) {
+  faults_->Add(PathOf(key) + std::string(item), what);
+  misread_.emplace(key);
 }
 
 bool JsonReader::Has(std::string_view key) const {
@@ -85,17 +98,41 @@ const nlohmann::json* JsonReader::Find(std::string_view key) {
 }
 
 void JsonReader::WrongType(std::string_view key, const nlohmann::json& value,
-                           std::string_view wanted) {
-  Fault(key, std::string(TypeName(value)) + " (should be " +
-                 std::string(wanted) + ")");
+                           std::string_view wanted, std::string_view item) {
+  Misread(
+      key,
+      std::string(TypeName(value)) + " (should be " + std::string(wanted) + ")",
+      item);
 }
 
 std::string JsonReader::String(std::string_view key,
                                std::string_view otherwise) {
   const nlohmann::json* value = Find(key);
+  if (value == nullptr) return std::string(otherwise);
+  return CheckedString(key, *value, otherwise);
+}
+
+std::string JsonReader::CheckedString(std::string_view key,
+                                      const nlohmann::json& value,
+                                      std::string_view otherwise,
+                                      std::string_view item) {
+  if (!value.is_string()) {
+    WrongType(key, value, "a string", item);
+    return std::string(otherwise);
+  }
+  const std::string& text = value.get_ref<const std::string&>();
+  if (std::any_of(text.begin(), text.end(), absl::ascii_iscntrl)) {
+    Misread(key, value.dump() + " holds a control character", item);
+    return std::string(otherwise);
+  }
+  return text;
+}
+
+std::string JsonReader::FreeString(std::string_view key) {
+  const nlohmann::json* value = Find(key);
   if (value != nullptr && value->is_string()) return *value;
   if (value != nullptr) WrongType(key, *value, "a string");
-  return std::string(otherwise);
+  return "";
 }
 
 bool JsonReader::Bool(std::string_view key, bool otherwise) {
@@ -117,8 +154,8 @@ int64_t JsonReader::Integer(std::string_view key, int64_t otherwise,
                          value->get<uint64_t>() > static_cast<uint64_t>(most);
   if (too_large || value->get<int64_t>() < least ||
       value->get<int64_t>() > most) {
-    Fault(key, value->dump() + " is out of range (" + std::to_string(least) +
-                   " to " + std::to_string(most) + ")");
+    Misread(key, value->dump() + " is out of range (" + std::to_string(least) +
+                     " to " + std::to_string(most) + ")");
     return otherwise;
   }
   return value->get<int64_t>();
@@ -132,7 +169,7 @@ uint16_t JsonReader::Port(std::string_view key, uint16_t otherwise) {
     return otherwise;
   }
   const auto port = ParsePort(value->dump());
-  if (!port) Fault(key, value->dump() + " is not a port (1 to 65535)");
+  if (!port) Misread(key, value->dump() + " is not a port (1 to 65535)");
   return port.value_or(otherwise);
 }
 
@@ -145,13 +182,19 @@ absl::Duration JsonReader::Duration(std::string_view key,
                             ? ParseDuration(value->get<std::string>())
                             : std::nullopt;
   if (!duration) {
-    Fault(key, value->dump() +
-                   " is not a duration (\"250ms\", \"30s\", \"10m\", \"24h\")");
+    Misread(key, value->dump() +
+                     " is not a duration (\"250ms\", \"30s\", \"10m\", "
+                     "\"24h\")");
     return otherwise;
   }
   if (*duration < least) {
-    Fault(key, value->dump() + " is too short (at least \"" +
-                   absl::FormatDuration(least) + "\")");
+    Misread(key, value->dump() + " is too short (at least \"" +
+                     absl::FormatDuration(least) + "\")");
+    return otherwise;
+  }
+  if (*duration > kLongest) {
+    Misread(key, value->dump() + " is too long (at most \"" +
+                     absl::FormatDuration(kLongest) + "\")");
     return otherwise;
   }
   return *duration;
@@ -166,12 +209,8 @@ std::vector<std::string> JsonReader::Strings(std::string_view key) {
     return result;
   }
   for (size_t i = 0; i < value->size(); ++i) {
-    const nlohmann::json& item = (*value)[i];
-    if (item.is_string()) {
-      result.push_back(item);
-    } else {
-      WrongType(std::string(key) + "/" + std::to_string(i), item, "a string");
-    }
+    result.push_back(
+        CheckedString(key, (*value)[i], "", "/" + std::to_string(i)));
   }
   return result;
 }
@@ -189,8 +228,8 @@ std::vector<uint16_t> JsonReader::Ports(std::string_view key) {
     if (port) {
       result.push_back(*port);
     } else {
-      Fault(std::string(key) + "/" + std::to_string(i),
-            (*value)[i].dump() + " is not a port (1 to 65535)");
+      Misread(key, (*value)[i].dump() + " is not a port (1 to 65535)",
+              "/" + std::to_string(i));
     }
   }
   return result;

@@ -33,8 +33,9 @@ class FaultList {
 };
 
 // Reads one JSON object, key by key. Each call names a key and its default,
-// reports a value of the wrong type or range, and then gives the default. What
-// no call has named is reported by Finish() as unknown.
+// reports a value of the wrong type or range, and then gives the default; that
+// default is nobody's fault, so Fault() and Warn() say nothing of such a key.
+// What no call has named is reported by Finish() as unknown.
 class JsonReader {
  public:
   // `value` and `faults` must outlive the reader.
@@ -48,13 +49,16 @@ class JsonReader {
   // Of the whole file so far.
   size_t fault_count() const { return faults_->faults().size(); }
 
+  // Without control characters, which could break a line of a protocol.
   std::string String(std::string_view key, std::string_view otherwise = "");
+  // With any characters.
+  std::string FreeString(std::string_view key);
   bool Bool(std::string_view key, bool otherwise);
   int64_t Integer(std::string_view key, int64_t otherwise, int64_t least,
                   int64_t most);
   // 1 to 65535; `otherwise` may be 0, for "not said".
   uint16_t Port(std::string_view key, uint16_t otherwise);
-  // "250ms", "30s", "24h".
+  // "250ms", "30s", "24h"; a year at most.
   absl::Duration Duration(std::string_view key, absl::Duration otherwise,
                           absl::Duration least = absl::ZeroDuration());
   std::vector<std::string> Strings(std::string_view key);
@@ -89,13 +93,21 @@ class JsonReader {
 
  private:
   const nlohmann::json* Find(std::string_view key);
+  // `key` gives its default now; `item` is what follows the key in the path.
+  void Misread(std::string_view key, std::string_view what,
+               std::string_view item = "");
+  std::string CheckedString(std::string_view key, const nlohmann::json& value,
+                            std::string_view otherwise,
+                            std::string_view item = "");
   void WrongType(std::string_view key, const nlohmann::json& value,
-                 std::string_view wanted);
+                 std::string_view wanted, std::string_view item = "");
 
   const nlohmann::json* value_;
   std::string path_;
   FaultList* faults_;
+  bool is_object_;
   std::set<std::string, std::less<>> known_;
+  std::set<std::string, std::less<>> misread_;
 };
 
 }  // namespace gatehouse

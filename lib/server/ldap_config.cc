@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "lib/directory/ldap_syntax.h"
 
 namespace gatehouse {
 namespace {
@@ -20,10 +21,10 @@ void ReadUrls(JsonReader& entry, LdapOptions& options) {
     entry.Fault("urls", "none (\"ldap://127.0.0.1:389\")");
   }
   for (const std::string& url : options.urls) {
-    if (!url.starts_with("ldap://") && !url.starts_with("ldaps://") &&
-        !url.starts_with("ldapi://")) {
-      entry.Fault("urls",
-                  "\"" + url + "\" is not ldap://, ldaps:// or ldapi://");
+    if (!IsLdapUrl(url)) {
+      entry.Fault("urls", "\"" + url +
+                              "\" is not an ldap://, ldaps:// or ldapi:// "
+                              "URL of a server");
     }
   }
 }
@@ -40,7 +41,7 @@ void ReadAdministrator(JsonReader& entry, const ConfigFiles& files,
   const std::string from_file = files.Secret(entry, "adminPasswordFile");
   options.admin_password = Secret(from_file.empty() ? inlined : from_file);
   if (!options.sasl_external && !options.admin_dn.empty() &&
-      options.admin_password.empty()) {
+      !entry.Has("adminPasswordFile") && options.admin_password.empty()) {
     entry.Fault("adminDn", "needs adminPasswordFile or adminPassword");
   }
 }

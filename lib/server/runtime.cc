@@ -10,12 +10,13 @@
 namespace gatehouse {
 namespace {
 
+// The status begins with the key below `where` that is at fault.
 template <typename Context>
 std::shared_ptr<const Context> Share(
     absl::StatusOr<std::unique_ptr<Context>> context, std::string_view where,
     RuntimeResult& result) {
   if (context.ok()) return std::move(*context);
-  result.faults.push_back(std::string(where) + ": " +
+  result.faults.push_back(std::string(where) + "/" +
                           std::string(context.status().message()));
   return nullptr;
 }
@@ -27,6 +28,18 @@ std::shared_ptr<const TlsClientContext> ClientTls(const UpstreamConfig& config,
   options.ca_file = config.ca_file;
   options.verify = config.verify;
   return Share(TlsClientContext::Create(options), where, result);
+}
+
+// libldap would say only that it can't connect, and only then.
+void CheckLdapAuthorities(const Config& config, const std::string& file,
+                          RuntimeResult& result) {
+  for (size_t i = 0; i < config.ldap_connectors.size(); ++i) {
+    TlsClientContext::Options options;
+    options.ca_file = config.ldap_connectors[i]->options.ca_file;
+    if (options.ca_file.empty()) continue;
+    Share(TlsClientContext::Create(options),
+          file + ": /ldapConnectors/" + std::to_string(i), result);
+  }
 }
 
 void LoadTls(Runtime& runtime, const std::string& file, RuntimeResult& result) {
@@ -182,6 +195,7 @@ RuntimeResult LoadRuntime(const std::string& file, const Protocol& protocol,
   runtime->protocol = &protocol;
   runtime->config = std::move(*read.config);
   LoadTls(*runtime, file, result);
+  CheckLdapAuthorities(runtime->config, file, result);
   LoadLocalMaps(*runtime, previous, result);
   SetCaches(*runtime, previous);
   SetKnowledge(*runtime, previous);

@@ -102,10 +102,11 @@ class Server {
   bool Open() {
     const Config& config = runtime_->config;
     std::vector<SocketAddress> addresses;
-    for (const ListenerConfig& listener : config.listeners) {
-      const absl::Status free = CheckFree(listener.address, config);
-      if (!free.ok()) return Refuse(free);
-      addresses.push_back(listener.address);
+    for (size_t i = 0; i < config.listeners.size(); ++i) {
+      const SocketAddress& address = config.listeners[i].address;
+      const absl::Status free = CheckFree(address, config);
+      if (!free.ok()) return Refuse(AtListener(i, free).message());
+      addresses.push_back(address);
     }
     const int count = config.workers > 0
                           ? config.workers
@@ -115,7 +116,7 @@ class Server {
           log_, new_sessions_, limit_, accept_pauses_,
           i == 0 ? Worker::Probing::kOn : Worker::Probing::kOff));
       auto bound = workers_.back()->Open(runtime_, addresses);
-      if (!bound.ok()) return Refuse(bound.status());
+      if (!bound.ok()) return Refuse(bound.status().message());
       addresses = std::move(*bound);
     }
     for (size_t i = 0; i < addresses.size(); ++i) {
@@ -133,7 +134,9 @@ class Server {
     for (const auto& worker : workers_) stats.push_back(worker->stats());
     auto admin = Admin::Open(*admin_network_, *runtime_->config.admin,
                              protocol_.name(), stats);
-    if (!admin.ok()) return Refuse(admin.status());
+    if (!admin.ok()) {
+      return Refuse("/admin: " + std::string(admin.status().message()));
+    }
     admin_ = std::move(*admin);
     log_.Write(LogRecord("listening")
                    .Text("service", "admin")
@@ -141,10 +144,10 @@ class Server {
     return true;
   }
 
-  bool Refuse(const absl::Status& status) {
+  bool Refuse(absl::string_view fault) {
     log_.Write(LogRecord("listen_failed", LogRecord::Level::kError)
                    .Text("service", protocol_.name())
-                   .Text("detail", std::string(status.message())));
+                   .Text("detail", config_file_ + ": " + std::string(fault)));
     return false;
   }
 
@@ -189,17 +192,18 @@ class Server {
 
   void CheckNewListeners(RuntimeResult& loaded) const {
     const std::vector<ListenerConfig>& old = runtime_->config.listeners;
-    for (const ListenerConfig& listener : loaded.runtime->config.listeners) {
+    const Config& config = loaded.runtime->config;
+    for (size_t i = 0; i < config.listeners.size(); ++i) {
+      const ListenerConfig& listener = config.listeners[i];
       const bool present =
           std::any_of(old.begin(), old.end(), [&](const ListenerConfig& other) {
             return other.address == listener.address;
           });
       if (present) continue;
-      const absl::Status free =
-          CheckFree(listener.address, loaded.runtime->config);
+      const absl::Status free = CheckFree(listener.address, config);
       if (free.ok()) continue;
-      loaded.faults.push_back(config_file_ +
-                              ": /listeners: " + std::string(free.message()));
+      loaded.faults.push_back(config_file_ + ": " +
+                              std::string(AtListener(i, free).message()));
     }
   }
 

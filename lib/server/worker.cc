@@ -5,6 +5,11 @@
 
 namespace gatehouse {
 
+absl::Status AtListener(size_t index, const absl::Status& status) {
+  return absl::Status(status.code(), "/listeners/" + std::to_string(index) +
+                                         ": " + std::string(status.message()));
+}
+
 Worker::Worker(LogSink& log, NewSessionFactory new_sessions,
                std::shared_ptr<AddressLimit> limit,
                ListenerObserver& accept_pauses, Probing probing)
@@ -32,7 +37,7 @@ absl::StatusOr<std::vector<SocketAddress>> Worker::Open(
   for (size_t i = 0; i < addresses.size(); ++i) {
     const ListenerConfig& config = runtime->config.listeners[i];
     const absl::Status status = OpenEntrance(config, addresses[i]);
-    if (!status.ok()) return status;
+    if (!status.ok()) return AtListener(i, status);
     bound.push_back(entrances_.at(config.address.ToString()).listener->local());
   }
   Use(std::move(runtime));
@@ -228,7 +233,9 @@ void Worker::PostReload(std::shared_ptr<const Runtime> runtime) {
 // Listeners that stay keep their sockets: no connection is refused meanwhile.
 void Worker::Reload(std::shared_ptr<const Runtime> runtime) {
   std::map<std::string, Entrance> kept;
-  for (const ListenerConfig& listener : runtime->config.listeners) {
+  const std::vector<ListenerConfig>& listeners = runtime->config.listeners;
+  for (size_t i = 0; i < listeners.size(); ++i) {
+    const ListenerConfig& listener = listeners[i];
     const std::string name = listener.address.ToString();
     const absl::Status status = OpenEntrance(listener, listener.address);
     if (status.ok()) {
@@ -236,7 +243,7 @@ void Worker::Reload(std::shared_ptr<const Runtime> runtime) {
     } else {
       log_.Write(LogRecord("listen_failed", LogRecord::Level::kError)
                      .Text("listener", name)
-                     .Text("detail", status.ToString()));
+                     .Text("detail", AtListener(i, status).ToString()));
     }
   }
   entrances_ = std::move(kept);

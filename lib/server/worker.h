@@ -22,6 +22,9 @@
 
 namespace gatehouse {
 
+// The status, with the listener's place in the configuration before its words.
+absl::Status AtListener(size_t index, const absl::Status& status);
+
 // One thread's share of a server: an event loop, its listeners, its directories
 // and its sessions. Nothing of it is shared with other workers but what is
 // immutable or counted.
@@ -40,7 +43,8 @@ class Worker : public SessionOwner {
 
   // Opens the listeners and begins to serve with `runtime`. Gives the
   // addresses in the order of the configuration, with the ports that the kernel
-  // chose for port 0 filled in: the other workers listen on the same.
+  // chose for port 0 filled in: the other workers listen on the same. An error
+  // begins with the listener's place in the configuration.
   absl::StatusOr<std::vector<SocketAddress>> Open(
       std::shared_ptr<const Runtime> runtime,
       const std::vector<SocketAddress>& addresses);

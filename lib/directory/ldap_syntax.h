@@ -1,0 +1,20 @@
+#ifndef GATEHOUSE_LIB_DIRECTORY_LDAP_SYNTAX_H_
+#define GATEHOUSE_LIB_DIRECTORY_LDAP_SYNTAX_H_
+
+#include <string_view>
+
+namespace gatehouse {
+
+// "ldap://host", "ldaps://host", either with ":port", or "ldapi://path"; a "/"
+// may follow, but nothing that says what to search there (RFC 4516).
+bool IsLdapUrl(std::string_view url);
+
+// A distinguished name as text (RFC 4514); the empty one, too.
+bool IsDistinguishedName(std::string_view text);
+
+// "mailHost", "mailHost;lang-en", "2.5.4.3" (RFC 4512 §2.5).
+bool IsAttributeDescription(std::string_view text);
+
+}  // namespace gatehouse
+
+#endif  // GATEHOUSE_LIB_DIRECTORY_LDAP_SYNTAX_H_
