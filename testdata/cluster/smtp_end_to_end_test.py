@@ -210,7 +210,7 @@ class SmtpEndToEndTest(unittest.TestCase):
 
     def test_smtp_source_in_parallel(self):
         """Every message that was accepted arrives once."""
-        count = 500
+        count = 2000
         source = subprocess.run(
             ["smtp-source", "-s", "10", "-m", str(count), "-l", "2000", "-f", SENDER, "-t", ALICE,
              f"inet:{HOST}:{self.inbound}"], capture_output=True, text=True, timeout=3 * SECONDS)
