@@ -208,14 +208,25 @@ class SmtpEndToEndTest(unittest.TestCase):
         self.assertEqual(msmtp.returncode, 0, msmtp.stderr)
         self.body_of(*self.arrived(BOB), text)
 
+    def smtp_source(self, count, recipient, port):
+        source = subprocess.run(
+            ["smtp-source", "-s", "10", "-m", str(count), "-l", "2000", "-f", SENDER, "-t", recipient,
+             f"inet:{HOST}:{port}"], capture_output=True, text=True, timeout=3 * SECONDS)
+        self.assertEqual(source.returncode, 0, source.stderr)
+
     def test_smtp_source_in_parallel(self):
         """Every message that was accepted arrives once."""
-        count = 2000
-        source = subprocess.run(
-            ["smtp-source", "-s", "10", "-m", str(count), "-l", "2000", "-f", SENDER, "-t", ALICE,
-             f"inet:{HOST}:{self.inbound}"], capture_output=True, text=True, timeout=3 * SECONDS)
-        self.assertEqual(source.returncode, 0, source.stderr)
-        self.arrived(ALICE, count)
+        self.smtp_source(2000, ALICE, self.inbound)
+        self.arrived(ALICE, 2000)
+
+    def test_smtp_source_in_parallel_before_postfix(self):
+        """The same where the store speaks SMTP."""
+        listener = {"address": HOST, "port": free_port(), "tls": "none"}
+        router = self.cluster.start_proxy("smtprouter", {
+            **self.cluster.local_settings({CAROL: {"host": f"{HOST}:{self.relay.port}"}}, "at-postfix"),
+            "localDomains": ["example.net"]}, [listener], "before-postfix")
+        self.smtp_source(2000, CAROL, router.port)
+        self.arrived(CAROL, 2000)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
 //   M      a message, through DATA and through BDAT
 //   W      what stands behind DATA, as it is
 //   U, T   a server's replies to our login: in the clear, with STARTTLS
+//   G      the same without a login
 //   R      a server's replies to our mail
 #include <cstddef>
 #include <cstdint>
@@ -96,6 +97,8 @@ void RequireNothingSmuggled(
     heard.commands.push_back(FormatSmtpMail(transaction.mail, all));
     for (const SmtpRcpt& rcpt : transaction.recipients) {
       heard.commands.push_back(FormatSmtpRcpt(rcpt, all));
+      // No source route, nor another reading of it, is handed on.
+      Require(ParseSmtpAddress(rcpt.recipient.ToString()).has_value());
     }
     heard.octets = transaction.message;
     if (!heard.octets.empty() && !heard.octets.ends_with("\r\n")) {
@@ -234,6 +237,36 @@ void RunLogin(bool start_tls, std::string_view bytes, size_t piece) {
   }
 }
 
+// A server without a login to give, which may know HELO only.
+void RunGreeting(std::string_view bytes, size_t piece) {
+  UpstreamOptions options;
+  options.login.method = UpstreamLogin::Method::kNone;
+  auto machine = SmtpProtocol().NewUpstream(std::move(options));
+  std::string said;
+  for (const std::string_view part : ChopEvery(bytes, piece)) {
+    machine->Feed(part);
+    const UpstreamEvent event = machine->Next();
+    said += machine->TakeOutput();
+    if (const auto* ready = std::get_if<UpstreamReady>(&event)) {
+      Require(said == "EHLO \r\n" ||
+              (said == "EHLO \r\nHELO \r\n" && ready->capabilities.empty()));
+    }
+    if (!std::holds_alternative<NeedData>(event)) return;
+  }
+}
+
+// Printable ASCII in lines of the RFC's length, whatever the server said.
+void RequireFitForClient(const SmtpReply& reply) {
+  const std::string wire = FormatSmtpReply(reply);
+  Require(wire.ends_with("\r\n"));
+  for (size_t at = 0; at < wire.size();) {
+    const size_t end = wire.find("\r\n", at);
+    Require(end - at <= 510);
+    for (; at < end; ++at) Require(wire[at] >= ' ' && wire[at] <= '~');
+    at += 2;
+  }
+}
+
 // No recipient gets two answers, and nothing happens behind a failure.
 void RunMail(bool lmtp, std::string_view bytes, size_t piece) {
   SmtpSender::Options options;
@@ -259,6 +292,7 @@ void RunMail(bool lmtp, std::string_view bytes, size_t piece) {
         return;
       }
       const auto& answer = std::get<SmtpSender::Answered>(event);
+      RequireFitForClient(answer.reply);
       const std::string which = std::to_string(static_cast<int>(answer.to)) +
                                 std::to_string(answer.recipient);
       for (const std::string& other : answered) Require(which != other);
@@ -292,6 +326,8 @@ void Fuzz(std::string_view input) {
     case 'U':
     case 'T':
       return RunLogin(kind == 'T', bytes, piece);
+    case 'G':
+      return RunGreeting(bytes, piece);
     case 'R':
       RunMail(false, bytes, piece);
       return RunMail(true, bytes, piece);
