@@ -25,6 +25,7 @@ LdapReplica::LdapReplica(Network& network,
                          LdapReplicaObserver* observer)
     : network_(network),
       url_(url),
+      retries_binds_(options->retry_binds),
       owner_(owner),
       observer_(observer),
       searches_(network, options, url, LdapConnection::Role::kSearch,
@@ -79,8 +80,10 @@ void LdapReplica::GoDown(const Failure& failure) {
   down_ = true;
   failure_ = failure;
   if (observer_ != nullptr) observer_->OnReplicaLost(url_, failure);
-  std::vector<LdapRequestPtr> moved = searches_.TakeAll();
-  for (LdapRequestPtr& request : binds_.TakeWaiting()) {
+  // Binds go first: whose account is found already has waited for longer.
+  std::vector<LdapRequestPtr> moved =
+      retries_binds_ ? binds_.TakeAll() : binds_.TakeWaiting();
+  for (LdapRequestPtr& request : searches_.TakeAll()) {
     moved.push_back(std::move(request));
   }
   binds_.CloseIdle();

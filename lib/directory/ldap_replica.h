@@ -49,8 +49,8 @@ class LdapReplica : private LdapLane::Owner {
   bool down() const { return down_; }
   // Why it is down.
   const Failure& failure() const { return failure_; }
-  // Leaves it: all but the binds that were sent is retried elsewhere, and it is
-  // tried again after a pause.
+  // Leaves it: all is retried elsewhere, but without `retry_binds` for the
+  // binds that were sent, and it is tried again after a pause.
   void GoDown(const Failure& failure);
 
  private:
@@ -65,6 +65,7 @@ class LdapReplica : private LdapLane::Owner {
 
   Network& network_;
   const std::string url_;
+  const bool retries_binds_;
   Owner& owner_;
   LdapReplicaObserver* const observer_;  // null: nobody wants to know
   LdapLane searches_;

@@ -1,5 +1,7 @@
 """imapproxy that follows a real slapd: each change of LDAP is felt at once."""
 import datetime
+import json
+import signal
 import threading
 import time
 import unittest
@@ -159,6 +161,59 @@ class LiveMapEndToEndTest(unittest.TestCase):
         self.await_records(proxy, "live_map_lost")
         self.assertEqual(self.store_of(proxy, ALICE), "new")
         self.assertIn("[UNAVAILABLE]", self.store_of(proxy, BOB))
+
+    def test_a_reload_takes_the_map_over_without_a_gap(self):
+        proxy = self.start()
+        reload = self.reloading(proxy, {"moveHold": "25s"})
+        stop, answers = threading.Event(), []
+
+        def log_in():
+            while not stop.is_set():
+                answers.append(self.store_of(proxy, ALICE))
+                time.sleep(0.02)
+
+        logging_in = threading.Thread(target=log_in)
+        logging_in.start()
+        self.addCleanup(stop.set)
+        for count in range(1, 4):
+            reload(count)
+        # Whoever asked LDAP now would hear that it is away.
+        self.slapd.kill()
+        reload(4)
+        self.await_records(proxy, "live_map_lost")
+        self.assertEqual(self.store_of(proxy, BOB), "old")
+        self.slapd.start()
+        self.move(ALICE)
+        self.await_store(proxy, ALICE, "new")
+        stop.set()
+        logging_in.join(SECONDS)
+        self.assertLessEqual(set(answers), {"old", "new"})
+        self.assertEqual(len(proxy.records("live_map_complete")), 1)
+
+    def test_a_reload_that_follows_otherwise_asks_until_it_knows(self):
+        proxy = self.start()
+        reload = self.reloading(proxy, {}, hostnameAttribute="labeledURI")
+        self.modify(ALICE, "add: objectClass\nobjectClass: labeledURIObject",
+                    f"add: labeledURI\nlabeledURI: imap://{HOST}:{self.new.port}")
+        reload(1)
+        self.assertEqual(self.store_of(proxy, ALICE), "new")
+        self.await_records(proxy, "live_map_complete", 2)
+        self.assertEqual(self.store_of(proxy, ALICE), "new")
+        self.assertEqual(self.metric("gatehouse_live_map_live"), 1)
+
+    def reloading(self, proxy, settings, **connector):
+        """Writes the changed configuration; what it gives has it read, for the n-th time."""
+        file = self.cluster.folder / "imapproxy.json"
+        config = json.loads(file.read_text())
+        config.update(settings)
+        config["ldapConnectors"][0].update(connector)
+        file.write_text(json.dumps(config))
+
+        def reload(count):
+            proxy.process.send_signal(signal.SIGHUP)
+            self.await_records(proxy, "reloaded", count)
+
+        return reload
 
     def test_says_which_filter_cannot_be_followed(self):
         connectors = self.cluster.ldap_settings()
