@@ -11,6 +11,7 @@
 #include "absl/strings/ascii.h"
 #include "lib/base/check.h"
 #include "lib/base/string_bridge.h"
+#include "lib/directory/ldap_trace.h"
 #include "lib/directory/ldap_wiping.h"
 
 namespace gatehouse {
@@ -78,19 +79,7 @@ class Opening {
   }
 
   void Run() {
-    if (!Try("initialise", ldap_initialize(&handle_, url_.c_str()))) return;
-    SetOptions();
-    if (failure_ || !Try("connect", ldap_connect(handle_))) return;
-    if (!WipeWhatIsSent(handle_)) {
-      Try("connect", LDAP_NO_MEMORY);
-      return;
-    }
-    const bool wants_tls = options_->start_tls && url_.starts_with("ldap://");
-    if (wants_tls &&
-        !Try("StartTLS", ldap_start_tls_s(handle_, nullptr, nullptr))) {
-      failure_->kind = Failure::Kind::kTls;
-      return;
-    }
+    if (!Connect()) return;
     if (role_ == LdapConnection::Role::kSearch && !BindAdministrator()) return;
     MakeNonBlocking();
   }
@@ -100,7 +89,26 @@ class Opening {
   LDAP* TakeHandle() { return std::exchange(handle_, nullptr); }
 
  private:
-  bool Try(std::string_view step, int result) {
+  bool Connect() {
+    if (!Try("initialise", ldap_initialize(&handle_, url_.c_str()))) {
+      return false;
+    }
+    SetOptions();
+    if (failure_) return false;
+    const LdapTrace trace;
+    if (!Try("connect", ldap_connect(handle_), &trace)) return false;
+    if (!WipeWhatIsSent(handle_)) return Try("connect", LDAP_NO_MEMORY);
+    const bool wants_tls = options_->start_tls && url_.starts_with("ldap://");
+    if (wants_tls &&
+        !Try("StartTLS", ldap_start_tls_s(handle_, nullptr, nullptr), &trace)) {
+      failure_->kind = Failure::Kind::kTls;
+      return false;
+    }
+    return true;
+  }
+
+  bool Try(std::string_view step, int result,
+           const LdapTrace* trace = nullptr) {
     if (result == LDAP_SUCCESS) return true;
     char* raw = nullptr;
     if (handle_ != nullptr) {
@@ -110,9 +118,9 @@ class Opening {
     failure_ = Failure{
         Failure::Side::kDirectory, KindOf(result), Failure::Retry::kSafe,
         url_ + ": " + std::string(step) + ": " + ldap_err2string(result)};
-    if (diagnostic != nullptr && *diagnostic != '\0') {
-      failure_->text += std::string(" (") + diagnostic.get() + ")";
-    }
+    std::string reason = trace == nullptr ? "" : trace->Reason();
+    if (reason.empty() && diagnostic != nullptr) reason = diagnostic.get();
+    if (!reason.empty()) failure_->text += " (" + reason + ")";
     return false;
   }
 

@@ -42,18 +42,18 @@ class LdapTransportTest : public LoopTest {
     if (!socket_folder_.empty()) rmdir(socket_folder_.c_str());
   }
 
-  // Listens on `url` besides ldap://.
+  // Listens on `url` besides.
   void Start(const std::string& url = "") {
     TestAuthority::Subject subject;
     subject.addresses = {"127.0.0.1"};
     const TestCertificate certificate = authority_.Issue(subject);
     RealSlapd::Options options;
     options.extra_urls = url;
+    options.certificate_file = certificate.certificate_file;
+    options.private_key_file = certificate.private_key_file;
     options.ldif = MailEntry("alice", kAlice, "secret", "mailHost: store1\n");
     options.global_config =
-        "TLSCertificateFile " + certificate.certificate_file +
-        "\nTLSCertificateKeyFile " + certificate.private_key_file +
-        "\nauthz-regexp \"gidNumber=" + std::to_string(getegid()) +
+        "authz-regexp \"gidNumber=" + std::to_string(getegid()) +
         "\\\\+uidNumber=" + std::to_string(geteuid()) +
         ",cn=peercred,cn=external,cn=auth\" " + RealSlapd::kAdminDn + "\n";
     options.database_config =
@@ -69,13 +69,6 @@ class LdapTransportTest : public LoopTest {
     EXPECT_NE(mkdtemp(folder), nullptr);
     socket_folder_ = folder;
     return "ldapi://%2Ftmp%2F" + socket_folder_.substr(5) + "%2Fslapd";
-  }
-  // Nobody's at the moment.
-  std::string FreeLdapsUrl() {
-    auto listener = network_->Listen(*SocketAddress::Parse("127.0.0.1", 0), {},
-                                     [](std::unique_ptr<Stream>) {});
-    EXPECT_TRUE(listener.ok()) << listener.status();
-    return "ldaps://" + (*listener)->local().ToString();
   }
 
   void Follow() {
@@ -136,7 +129,8 @@ TEST_F(LdapTransportTest, WorksByStartTls) {
 }
 
 TEST_F(LdapTransportTest, WorksByLdaps) {
-  Start(FreeLdapsUrl());
+  Start();
+  options_->urls = {slapd_->tls_url()};
   ExpectAllWorks();
   EXPECT_THAT(slapd_->Log(), HasSubstr("TLS established"));
 }

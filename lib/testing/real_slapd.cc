@@ -95,6 +95,12 @@ uint16_t FreePort() {
   return ntohs(address.sin_port);
 }
 
+std::string TlsConfig(const RealSlapd::Options& options) {
+  if (options.certificate_file.empty()) return "";
+  return "TLSCertificateFile " + options.certificate_file +
+         "\nTLSCertificateKeyFile " + options.private_key_file + "\n";
+}
+
 }  // namespace
 
 RealSlapd::RealSlapd(const Options& options)
@@ -104,12 +110,19 @@ RealSlapd::RealSlapd(const Options& options)
   GATEHOUSE_CHECK(mkdtemp(folder_.data()) != nullptr, "no temporary folder");
   std::filesystem::create_directory(folder_ + "/db");
   WriteFile(folder_ + "/slapd.conf",
-            kGlobalConfig + options.global_config + kDatabaseConfig +
-                "directory " + folder_ + "/db\n" + options.database_config);
+            kGlobalConfig + TlsConfig(options) + options.global_config +
+                kDatabaseConfig + "directory " + folder_ + "/db\n" +
+                options.database_config);
   WriteFile(folder_ + "/start.ldif", kSuffixEntry + options.ldif);
   Run({kSlapadd, "-f", folder_ + "/slapd.conf", "-l", folder_ + "/start.ldif"},
       folder_ + "/slapadd.log");
   port_ = FreePort();
+  if (!options.certificate_file.empty()) {
+    do {
+      tls_port_ = FreePort();
+    } while (tls_port_ == port_);
+    extra_urls_ += " " + tls_url();
+  }
   Start();
 }
 
@@ -120,6 +133,10 @@ RealSlapd::~RealSlapd() {
 
 std::string RealSlapd::url() const {
   return "ldap://127.0.0.1:" + std::to_string(port_);
+}
+
+std::string RealSlapd::tls_url() const {
+  return "ldaps://127.0.0.1:" + std::to_string(tls_port_);
 }
 
 std::string RealSlapd::Log() const {

@@ -21,7 +21,10 @@ class RealSlapd {
     std::string global_config;  // slapd.conf lines before the database
     std::string database_config;
     std::string extra_urls;  // listened on besides the loopback port
-    bool log = true;         // false: Log() stays empty, and slapd is quicker
+    // PEM; where given, it takes StartTLS, and TLS on a port of its own.
+    std::string certificate_file;
+    std::string private_key_file;
+    bool log = true;  // false: Log() stays empty, and slapd is quicker
   };
 
   explicit RealSlapd(const Options& options);
@@ -33,6 +36,7 @@ class RealSlapd {
   static constexpr char kAdminPassword[] = "admin";
 
   std::string url() const;
+  std::string tls_url() const;  // with a certificate only
   const std::string& folder() const { return folder_; }
   // What it logged of connections, operations and results.
   std::string Log() const;
@@ -54,6 +58,7 @@ class RealSlapd {
   std::string extra_urls_;
   bool log_ = true;
   uint16_t port_ = 0;
+  uint16_t tls_port_ = 0;
   pid_t pid_ = 0;
 };
 
