@@ -127,6 +127,25 @@ TEST_F(LiveMapFollowerTest, LoadsAndFollows) {
   EXPECT_THAT(log_.events(), ElementsAre("live_map_complete"));
 }
 
+TEST_F(LiveMapFollowerTest, SaysOnceThatAnEntryHasNoRoom) {
+  Follow();
+  ASSERT_TRUE(AwaitState(LiveMap::State::kLive));
+  LdapSyncEntry huge;  // its keys alone don't fit
+  huge.sync.state = LdapSyncState::State::kAdd;
+  huge.sync.uuid = {1};
+  huge.entry.dn = "uid=huge,dc=example,dc=com";
+  auto& addresses = huge.entry.attributes["maillocaladdress"];
+  for (int i = 0; i < 300'000; ++i) addresses.push_back(std::to_string(i));
+  map_->OnEntry(std::move(huge));
+  EXPECT_EQ(HostOf("alice"), "?") << "the directory is asked";
+  MoveTo("alice", "store9");
+  EXPECT_TRUE(AwaitEvent("live_map_overflown"));
+  MoveTo("alice", "store8");
+  RunFor(absl::Milliseconds(500));
+  EXPECT_THAT(log_.events(),
+              ElementsAre("live_map_complete", "live_map_overflown"));
+}
+
 // slapd tells of the entry that is renamed, and of none below it.
 TEST_F(LiveMapFollowerTest, LoadsAnewWhereDnsHaveChangedUnseen) {
   Follow();
