@@ -15,13 +15,18 @@ namespace gatehouse {
 // One structured record: an event's name and its fields in order. Text fields
 // may hold what a peer sent: the sink escapes and cuts them, so nobody can
 // forge a line. Secrets have no way in: Secret has no conversion to a string.
+// A field's key isn't copied: it is a literal.
 class LogRecord {
  public:
   using Value = std::variant<std::string, int64_t, double, bool>;
   enum class Level { kInfo, kWarning, kError };
 
+  using Field = std::pair<std::string_view, Value>;
+
   explicit LogRecord(std::string_view event, Level level = Level::kInfo)
-      : event_(event), level_(level) {}
+      : event_(event), level_(level) {
+    fields_.reserve(kUsualFields);
+  }
 
   LogRecord& Text(std::string_view key, std::string_view value) {
     fields_.emplace_back(key, std::string(value));
@@ -43,14 +48,15 @@ class LogRecord {
 
   const std::string& event() const { return event_; }
   Level level() const { return level_; }
-  const std::vector<std::pair<std::string, Value>>& fields() const {
-    return fields_;
-  }
+  const std::vector<Field>& fields() const { return fields_; }
 
  private:
+  // As many as a session's record has: every login writes one.
+  static constexpr size_t kUsualFields = 20;
+
   std::string event_;
   Level level_;
-  std::vector<std::pair<std::string, Value>> fields_;
+  std::vector<Field> fields_;
 };
 
 // Where records go. Write() may be called from every worker thread at once.

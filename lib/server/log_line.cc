@@ -3,12 +3,16 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <string_view>
 #include <type_traits>
 #include <variant>
 
+#include "absl/time/civil_time.h"
 #include "absl/time/clock.h"
 
 namespace gatehouse {
@@ -66,11 +70,19 @@ unsigned MisleadingCodePoint(std::string_view sequence) {
   return misleads ? code : 0;
 }
 
+// What may stand in a line as it is.
+bool IsPlain(char c) { return c >= ' ' && c < 0x7f && c != '"' && c != '\\'; }
+
 void AppendText(std::string& line, std::string_view text) {
   line += '"';
   const bool cut = text.size() > kLongestTextBytes;
   if (cut) text = text.substr(0, kLongestTextBytes);
   while (!text.empty()) {
+    const size_t plain =
+        std::find_if_not(text.begin(), text.end(), IsPlain) - text.begin();
+    line.append(text.substr(0, plain));
+    text.remove_prefix(plain);
+    if (text.empty()) break;
     const size_t length = Utf8Length(text);
     const char c = text.front();
     if (length == 0 || IsC1(text.substr(0, length))) {
@@ -92,17 +104,66 @@ void AppendText(std::string& line, std::string_view text) {
   line += '"';
 }
 
+void AppendNumber(std::string& line, int64_t number) {
+  char digits[24];
+  const auto end = std::to_chars(digits, digits + sizeof(digits), number).ptr;
+  line.append(digits, end);
+}
+
+// A number of `width` digits, zeros before it.
+void AppendDigits(std::string& line, int width, uint64_t number) {
+  const size_t begin = line.size();
+  line.append(width, '0');
+  for (size_t at = begin + width; at > begin && number > 0; number /= 10) {
+    line[--at] = static_cast<char>('0' + number % 10);
+  }
+}
+
+// With six decimals, as printf's "%.6f" but at a twentieth of its cost.
+void AppendSeconds(std::string& line, double seconds) {
+  constexpr double kLargest = 1e12;
+  constexpr int64_t kMillion = 1'000'000;
+  if (!(std::abs(seconds) < kLargest)) {
+    // Longer than anything lasts: a waiting without end.
+    line += seconds < 0 ? "-1e12" : "1e12";
+    return;
+  }
+  const int64_t microseconds = std::llround(std::abs(seconds) * kMillion);
+  if (seconds < 0 && microseconds > 0) line += '-';
+  AppendNumber(line, microseconds / kMillion);
+  line += '.';
+  AppendDigits(line, 6, microseconds % kMillion);
+}
+
+// RFC 3339, UTC, with milliseconds.
+void AppendTime(std::string& line, absl::Time time) {
+  const absl::TimeZone::CivilInfo civil = absl::UTCTimeZone().At(time);
+  const absl::CivilSecond& second = civil.cs;
+  AppendDigits(line, 4, second.year());
+  line += '-';
+  AppendDigits(line, 2, second.month());
+  line += '-';
+  AppendDigits(line, 2, second.day());
+  line += 'T';
+  AppendDigits(line, 2, second.hour());
+  line += ':';
+  AppendDigits(line, 2, second.minute());
+  line += ':';
+  AppendDigits(line, 2, second.second());
+  line += '.';
+  AppendDigits(line, 3, absl::ToInt64Milliseconds(civil.subsecond));
+  line += 'Z';
+}
+
 void AppendValue(std::string& line, const LogRecord::Value& value) {
   if (const auto* text = std::get_if<std::string>(&value)) {
     AppendText(line, *text);
   } else if (const auto* flag = std::get_if<bool>(&value)) {
     line += *flag ? "true" : "false";
   } else if (const auto* number = std::get_if<int64_t>(&value)) {
-    line += std::to_string(*number);
+    AppendNumber(line, *number);
   } else {
-    char text[32];
-    std::snprintf(text, sizeof(text), "%.6f", std::get<double>(value));
-    line += text;
+    AppendSeconds(line, std::get<double>(value));
   }
 }
 
@@ -121,8 +182,14 @@ std::string_view LevelName(LogRecord::Level level) {
 }  // namespace
 
 std::string ToLogLine(const LogRecord& record, absl::Time now) {
-  std::string line = "{\"time\":\"";
-  line += absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", now, absl::UTCTimeZone());
+  std::string line;
+  AppendLogLine(record, now, line);
+  return line;
+}
+
+void AppendLogLine(const LogRecord& record, absl::Time now, std::string& line) {
+  line += "{\"time\":\"";
+  AppendTime(line, now);
   line += "\",\"level\":\"";
   line += LevelName(record.level());
   line += "\",\"event\":";
@@ -136,28 +203,35 @@ std::string ToLogLine(const LogRecord& record, absl::Time now) {
     AppendValue(line, value);
   }
   line += "}\n";
-  return line;
 }
 
 void DescriptorLog::Write(const LogRecord& record) {
-  if (record.level() < least_) return;
-  // A log that can't be written must not stop the mail. A pipe that is ready
-  // takes a page, which is more than a line has.
-  pollfd ready = {.fd = fd_, .events = POLLOUT, .revents = 0};
-  if (poll(&ready, 1, 0) == 0) {
-    ++lost_;
+  if (wants(record)) WriteLines(ToLogLine(record, absl::Now()), 1);
+}
+
+void DescriptorLog::WriteLines(std::string_view lines, int64_t count) {
+  // A log that can't be written must not stop the mail.
+  if (!ready()) {
+    lost_ += count;
     return;
   }
   if (const int64_t lost = lost_.exchange(0); lost > 0) {
-    WriteLine(LogRecord("log_lines_lost", LogRecord::Level::kError)
-                  .Number("count", lost));
+    WriteAll(ToLogLine(LogRecord("log_lines_lost", LogRecord::Level::kError)
+                           .Number("count", lost),
+                       absl::Now()));
+    return WriteLines(lines, count);  // is there still room?
   }
-  WriteLine(record);
+  WriteAll(lines);
 }
 
-void DescriptorLog::WriteLine(const LogRecord& record) {
-  const std::string line = ToLogLine(record, absl::Now());
-  [[maybe_unused]] const ssize_t written = write(fd_, line.data(), line.size());
+bool DescriptorLog::ready() const {
+  pollfd asked = {.fd = fd_, .events = POLLOUT, .revents = 0};
+  return poll(&asked, 1, 0) != 0;
+}
+
+void DescriptorLog::WriteAll(std::string_view lines) {
+  [[maybe_unused]] const ssize_t written =
+      write(fd_, lines.data(), lines.size());
 }
 
 }  // namespace gatehouse

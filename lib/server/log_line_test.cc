@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -33,6 +34,22 @@ TEST(LogLineTest, TellsTimeLevelEventAndFields) {
             "{\"time\":\"2027-01-15T08:00:00.123Z\",\"level\":\"warning\","
             "\"event\":\"session\",\"user\":\"alice\",\"bytes\":5,"
             "\"resumed\":true,\"seconds\":1.500000}\n");
+}
+
+TEST(LogLineTest, WritesNumbersAndTimesOfAllSizes) {
+  const std::string line =
+      ToLogLine(LogRecord("e")
+                    .Number("least", std::numeric_limits<int64_t>::min())
+                    .Duration("short", absl::Nanoseconds(1499))
+                    .Duration("none", absl::ZeroDuration())
+                    .Duration("negative", absl::Milliseconds(-20))
+                    .Duration("endless", absl::InfiniteDuration()),
+                absl::FromUnixMillis(951'782'400'007));
+  EXPECT_EQ(line,
+            "{\"time\":\"2000-02-29T00:00:00.007Z\",\"level\":\"info\","
+            "\"event\":\"e\",\"least\":-9223372036854775808,"
+            "\"short\":0.000001,\"none\":0.000000,\"negative\":-0.020000,"
+            "\"endless\":1e12}\n");
 }
 
 TEST(LogLineTest, LetsNobodyForgeALine) {

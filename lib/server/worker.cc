@@ -10,14 +10,14 @@ absl::Status AtListener(size_t index, const absl::Status& status) {
                                          ": " + std::string(status.message()));
 }
 
-Worker::Worker(LogSink& log, NewSessionFactory new_sessions,
+Worker::Worker(DescriptorLog& log, NewSessionFactory new_sessions,
                std::shared_ptr<AddressLimit> limit,
                ListenerObserver& accept_pauses, Probing probing)
-    : log_(log),
-      new_sessions_(new_sessions),
+    : new_sessions_(new_sessions),
       limit_(std::move(limit)),
       accept_pauses_(accept_pauses),
-      probing_(probing) {}
+      probing_(probing),
+      log_(log, *network_) {}
 
 Worker::~Worker() {
   // Sessions and listeners hold things of the network's.
@@ -95,6 +95,7 @@ void Worker::Use(std::shared_ptr<const Runtime> runtime) {
 
 void Worker::Run() {
   network_->Run();
+  log_.Flush();
   done_ = true;
 }
 

@@ -14,6 +14,7 @@
 #include "lib/base/log.h"
 #include "lib/net/uv_network.h"
 #include "lib/server/address_limit.h"
+#include "lib/server/gathered_log.h"
 #include "lib/server/runtime.h"
 #include "lib/server/session_factory.h"
 #include "lib/server/stats.h"
@@ -36,7 +37,7 @@ class Worker : public SessionOwner {
   // One worker asks the upstreams for their capabilities, on behalf of all.
   enum class Probing { kOff, kOn };
 
-  Worker(LogSink& log, NewSessionFactory new_sessions,
+  Worker(DescriptorLog& log, NewSessionFactory new_sessions,
          std::shared_ptr<AddressLimit> limit, ListenerObserver& accept_pauses,
          Probing probing);
   ~Worker();
@@ -107,13 +108,13 @@ class Worker : public SessionOwner {
   void OnMessage(ClientSession& session, int reply_code) override;
   void OnEnded(ClientSession& session) override;
 
-  LogSink& log_;
   const NewSessionFactory new_sessions_;
   const std::shared_ptr<AddressLimit> limit_;
   ListenerObserver& accept_pauses_;
   const Probing probing_;
   const std::shared_ptr<WorkerStats> stats_ = std::make_shared<WorkerStats>();
   std::unique_ptr<UvNetwork> network_ = UvNetwork::Create();
+  GatheredLog log_;
   std::shared_ptr<const Runtime> runtime_;
   std::unique_ptr<SessionFactory> factory_;
   // Of former configurations, while sessions have something of theirs.

@@ -16,7 +16,7 @@ class RecordingLog : public LogSink {
   void Write(const LogRecord& record) override {
     for (const auto& [key, value] : record.fields()) {
       if (const auto* text = std::get_if<std::string>(&value)) {
-        text_ += key + "=" + *text + "\n";
+        text_ += std::string(key) + "=" + *text + "\n";
       }
     }
     events_.push_back(record.event());
