@@ -50,7 +50,7 @@ std::unique_ptr<UvNetwork> UvNetwork::Create() {
   return std::make_unique<EventLoop>();
 }
 
-// From libuv's call to our return: time stands still, and what was asked for
+// What is done between two waits: time stands still, and what was asked for
 // is done at the end.
 class EventLoop::Turn {
  public:
@@ -104,20 +104,18 @@ EventLoop::EventLoop()
       resolver_(this, LookUpHost),
       read_buffer_(new char[2 * kBulkReadBytes]) {
   const bool made = uv_loop_init(&loop_) == 0 &&
-                    uv_poll_init(&loop_, &poll_, polls_.fd()) == 0 &&
+                    polls_.Add(uv_backend_fd(&loop_), EPOLLIN, libuv_) &&
                     uv_timer_init(&loop_, &timer_) == 0 &&
                     uv_async_init(&loop_, &mail_, OnMail) == 0 &&
                     uv_idle_init(&loop_, &idle_) == 0;
   GATEHOUSE_CHECK(made, "no event loop to be had");
   loop_.data = this;
-  uv_poll_start(&poll_, UV_READABLE, OnPoll);
 }
 
 EventLoop::~EventLoop() {
   while (!kept_.empty()) delete *kept_.begin();
   mailbox_->Close();
-  for (uv_handle_t* handle : {reinterpret_cast<uv_handle_t*>(&poll_),
-                              reinterpret_cast<uv_handle_t*>(&timer_),
+  for (uv_handle_t* handle : {reinterpret_cast<uv_handle_t*>(&timer_),
                               reinterpret_cast<uv_handle_t*>(&mail_),
                               reinterpret_cast<uv_handle_t*>(&idle_)}) {
     uv_close(handle, nullptr);
@@ -129,24 +127,33 @@ EventLoop::~EventLoop() {
 
 void EventLoop::Run() {
   const SigpipeKeptOff sigpipe;
-  if (!stop_wanted_) uv_run(&loop_, UV_RUN_DEFAULT);
+  libuv_.woken = true;  // it may never have looked at its own descriptors
+  while (!stop_wanted_) {
+    int timeout_ms = LibuvTimeoutMs();
+    if (libuv_.woken || timeout_ms == 0) {
+      libuv_.woken = false;
+      uv_run(&loop_, UV_RUN_NOWAIT);
+      if (stop_wanted_) break;
+      timeout_ms = LibuvTimeoutMs();
+    }
+    if (!polls_.Wait(timeout_ms)) continue;
+    Turn turn(this);
+    polls_.Dispatch();
+  }
   stop_wanted_ = false;
 }
 
+// Until libuv has something to do by itself; -1: it has nothing.
+int EventLoop::LibuvTimeoutMs() {
+  uv_update_time(&loop_);
+  return uv_backend_timeout(&loop_);
+}
+
 void EventLoop::Stop() {
-  Post([this] {
-    stop_wanted_ = true;
-    uv_stop(&loop_);
-  });
+  Post([this] { stop_wanted_ = true; });
 }
 
 // --- libuv's calls -----------------------------------------------------------
-
-void EventLoop::OnPoll(uv_poll_t* handle, int status, int events) {
-  EventLoop* self = static_cast<EventLoop*>(handle->loop->data);
-  Turn turn(self);
-  self->polls_.Dispatch();
-}
 
 void EventLoop::OnTimer(uv_timer_t* handle) {
   EventLoop* self = static_cast<EventLoop*>(handle->loop->data);

@@ -23,8 +23,8 @@ namespace gatehouse {
 
 class UvStream;
 
-// What stands behind UvNetwork: libuv's loop, with the descriptors, timers and
-// calls of this room hung into it. Streams, listeners and connects use its
+// What stands behind UvNetwork: a PollSet with libuv's loop hung into it, which
+// has the timers and the calls of other threads. Streams, listeners and connects use its
 // lower half.
 class EventLoop final : public UvNetwork {
  public:
@@ -89,8 +89,13 @@ class EventLoop final : public UvNetwork {
  private:
   class Turn;
   class WheelTimer;
+  // libuv's own descriptor in our set.
+  struct LibuvTarget final : PollTarget {
+    void OnEvents(uint32_t events) override { woken = true; }
+    bool woken = false;
+  };
 
-  static void OnPoll(uv_poll_t* handle, int status, int events);
+  int LibuvTimeoutMs();
   static void OnTimer(uv_timer_t* handle);
   static void OnMail(uv_async_t* handle);
   static void OnIdle(uv_idle_t* handle);
@@ -101,11 +106,11 @@ class EventLoop final : public UvNetwork {
   void ComeRound();
 
   uv_loop_t loop_;
-  uv_poll_t poll_;
   uv_timer_t timer_;
   uv_async_t mail_;
   uv_idle_t idle_;
   PollSet polls_;
+  LibuvTarget libuv_;
   FdWatch::Table watches_;
   uint64_t now_ns_;  // monotonic
   absl::Time started_at_;

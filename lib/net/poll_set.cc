@@ -1,15 +1,14 @@
 #include "lib/net/poll_set.h"
 
-#include <sys/epoll.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <utility>
 
 #include "lib/base/check.h"
 
 namespace gatehouse {
 namespace {
-
-// Taken from the kernel at once: enough that a busy worker rarely asks twice.
-constexpr int kEventsAtOnce = 256;
 
 uint64_t Key(uint32_t slot, uint32_t generation) {
   return uint64_t{generation} << 32 | slot;
@@ -97,15 +96,22 @@ void PollSet::Make(PollTarget& target, Call call) {
   called_ = nullptr;
 }
 
+bool PollSet::Wait(int limit_ms) {
+  const int count =
+      epoll_wait(epoll_fd_, events_.data(), kEventsAtOnce, limit_ms);
+  event_count_ = std::max(count, 0);
+  return event_count_ > 0;
+}
+
 void PollSet::Dispatch() {
-  epoll_event events[kEventsAtOnce];
-  const int count = epoll_wait(epoll_fd_, events, kEventsAtOnce, 0);
+  const int count = std::exchange(event_count_, 0);
   for (int i = 0; i < count; ++i) {
-    const uint32_t number = static_cast<uint32_t>(events[i].data.u64);
+    const epoll_event& event = events_[i];
+    const uint32_t number = static_cast<uint32_t>(event.data.u64);
     const Slot& slot = slots_[number];
-    if (Key(number, slot.generation) != events[i].data.u64) continue;
+    if (Key(number, slot.generation) != event.data.u64) continue;
     Make(*slot.target,
-         [&](PollTarget& target) { target.OnEvents(events[i].events); });
+         [&](PollTarget& target) { target.OnEvents(event.events); });
   }
 }
 

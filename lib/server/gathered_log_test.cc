@@ -15,19 +15,9 @@ namespace {
 // Each write(2) comes out as one packet.
 class GatheredLogTest : public testing::Test {
  protected:
-  GatheredLogTest() {
-    EXPECT_EQ(
-        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, descriptors_),
-        0);
-  }
-  ~GatheredLogTest() override {
-    close(descriptors_[0]);
-    close(descriptors_[1]);
-  }
-
   std::string NextWrite() {
     std::string text(64 * 1024, '\0');
-    const ssize_t count = read(descriptors_[0], text.data(), text.size());
+    const ssize_t count = read(descriptors_.ends[0], text.data(), text.size());
     text.resize(std::max<ssize_t>(count, 0));
     return text;
   }
@@ -35,9 +25,20 @@ class GatheredLogTest : public testing::Test {
     return std::count(text.begin(), text.end(), '\n');
   }
 
-  int descriptors_[2];
+  struct Descriptors {
+    Descriptors() {
+      EXPECT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends), 0);
+    }
+    ~Descriptors() {
+      close(ends[0]);
+      close(ends[1]);
+    }
+    int ends[2];
+  };
+
+  Descriptors descriptors_;
   FakeNetwork network_;
-  DescriptorLog descriptor_log_{descriptors_[1], LogRecord::Level::kInfo};
+  DescriptorLog descriptor_log_{descriptors_.ends[1], LogRecord::Level::kInfo};
   std::unique_ptr<GatheredLog> log_ =
       std::make_unique<GatheredLog>(descriptor_log_, network_);
 };
