@@ -22,14 +22,6 @@ bool Set(int fd, int level, int name, int value) {
   return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
 }
 
-void Tune(int fd) {
-  Set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-  Set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-  Set(fd, IPPROTO_TCP, TCP_KEEPIDLE, kKeepAliveIdleSeconds);
-  Set(fd, IPPROTO_TCP, TCP_KEEPINTVL, kKeepAliveIntervalSeconds);
-  Set(fd, IPPROTO_TCP, TCP_KEEPCNT, kKeepAliveProbes);
-}
-
 int OpenSocket(const SocketAddress& address) {
   return socket(address.raw()->sa_family,
                 SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -37,7 +29,8 @@ int OpenSocket(const SocketAddress& address) {
 
 bool BindAndListen(int fd, const SocketAddress& address,
                    const ListenOptions& options) {
-  Tune(fd);
+  Set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  SetKeepAlive(fd);
   return Set(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
          (!options.reuse_port || Set(fd, SOL_SOCKET, SO_REUSEPORT, 1)) &&
          (!address.is_v6() || Set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
@@ -97,6 +90,13 @@ int PendingError(int fd) {
 SocketAddress LocalAddress(int fd) { return AddressOf(fd, getsockname); }
 SocketAddress PeerAddress(int fd) { return AddressOf(fd, getpeername); }
 
+void SetKeepAlive(int fd) {
+  Set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  Set(fd, IPPROTO_TCP, TCP_KEEPIDLE, kKeepAliveIdleSeconds);
+  Set(fd, IPPROTO_TCP, TCP_KEEPINTVL, kKeepAliveIntervalSeconds);
+  Set(fd, IPPROTO_TCP, TCP_KEEPCNT, kKeepAliveProbes);
+}
+
 absl::StatusOr<int> OpenListeningSocket(const SocketAddress& address,
                                         const ListenOptions& options) {
   const int fd = OpenSocket(address);
@@ -111,7 +111,7 @@ int OpenConnectingSocket(const SocketAddress& address,
                          const SocketAddress& source) {
   const int fd = OpenSocket(address);
   if (fd < 0) return -errno;
-  Tune(fd);
+  Set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   if (!source.is_set() || BindSource(fd, source)) return fd;
   const int error = errno;
   close(fd);

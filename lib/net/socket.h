@@ -23,8 +23,10 @@ int PendingError(int fd);
 SocketAddress LocalAddress(int fd);  // not set where there is none
 SocketAddress PeerAddress(int fd);
 
-// Non-blocking sockets with TCP_NODELAY and keep-alive. An accepted socket
-// inherits both from its listener. Their descriptors are the caller's.
+void SetKeepAlive(int fd);
+
+// Non-blocking sockets with TCP_NODELAY, a listening one with keep-alive too: an
+// accepted socket inherits both. Their descriptors are the caller's.
 absl::StatusOr<int> OpenListeningSocket(const SocketAddress& address,
                                         const ListenOptions& options);
 // Less than 0: minus errno. Nothing is connected yet.

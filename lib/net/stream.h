@@ -81,6 +81,11 @@ class Stream {
   // says no.
   virtual bool ends() const = 0;
 
+  // For a connection that may be silent for long: the kernel asks from time to
+  // time whether the peer is still there, and fails the stream if not. An
+  // accepted stream has it from its beginning.
+  virtual void KeepAlive() = 0;
+
   // Gives back bytes that OnData() brought: they are the first that is read
   // again, by the handler or, if TLS is begun next, by the handshake. Once,
   // from inside OnData(), before TLS.

@@ -12,7 +12,7 @@ namespace gatehouse {
 // be destroyed before it; streams given away with CloseAfterFlush() are cut
 // off when it goes.
 //
-// Sockets have TCP_NODELAY and keep-alive set. A worker that runs out of
+// Sockets have TCP_NODELAY set, accepted ones keep-alive too. A worker that runs out of
 // descriptors stops accepting for a moment instead of failing.
 class UvNetwork : public Network {
  public:

@@ -138,6 +138,10 @@ bool UvStream::Report(Failure failure) {
   return polls.alive();
 }
 
+void UvStream::KeepAlive() {
+  if (!dead()) SetKeepAlive(fd_);
+}
+
 // --- Reading -----------------------------------------------------------------
 
 void UvStream::ResumeReading() {

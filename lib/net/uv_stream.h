@@ -41,6 +41,7 @@ class UvStream final : public Stream, private PollTarget {
   ~UvStream() override;
 
   void set_handler(StreamHandler* handler) override { handler_ = handler; }
+  void KeepAlive() override;
   void ResumeReading() override;
   void PauseReading() override { paused_ = true; }
   bool ends() const override { return hung_up_ && !reset_ && tls_ == nullptr; }

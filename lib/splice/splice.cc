@@ -10,6 +10,9 @@ namespace {
 // in a mail protocol, and a client that has vanished sends no FIN of its own.
 constexpr absl::Duration kHalfClosedLimit = absl::Minutes(2);
 
+// Most sessions are over sooner, and need no keep-alive at their store.
+constexpr absl::Duration kKeepAliveAfter = absl::Minutes(1);
+
 // EndInPause(): how long the store must have been silent, and how often we look
 // whether it has. The longest waits for the answer to a command, so that a
 // second is enough for all, and for a message to pass.
@@ -35,7 +38,7 @@ void Splice::Start(std::string_view to_downstream,
   downstream_.stream_->set_handler(&downstream_);
   upstream_.stream_->set_handler(&upstream_);
   last_activity_ = network_.Now();
-  WatchIdleness(options_.idle_limit);
+  WatchIdleness(std::min(options_.idle_limit, kKeepAliveAfter));
   downstream_.stream_->ResumeReading();
   upstream_.stream_->ResumeReading();
   Forward(upstream_, to_downstream);
@@ -111,6 +114,7 @@ void Splice::WatchIdleness(absl::Duration delay) {
 }
 
 void Splice::OnIdleTimer() {
+  if (!std::exchange(kept_alive_, true)) upstream_.stream_->KeepAlive();
   const bool half_closed = downstream_.eof_ || upstream_.eof_;
   const absl::Duration limit =
       half_closed ? std::min(options_.idle_limit, kHalfClosedLimit)

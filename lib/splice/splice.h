@@ -121,6 +121,7 @@ class Splice {
   bool at_line_end_ = true;        // of what the client was sent
   bool answer_owed_ = false;       // the client was the last to speak
   bool client_held_ = false;       // not read from any more
+  bool kept_alive_ = false;        // the upstream connection
   uint16_t pauses_awaited_ = 0;    // since EndInPause()
 };
 

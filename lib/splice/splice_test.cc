@@ -17,9 +17,9 @@ class SpliceTest : public testing::Test, public SpliceOwner {
     auto [store_stream, store] = network_.NewStream();
     client_ = client;
     store_ = store;
-    splice_ =
-        std::make_unique<Splice>(network_, std::move(client_stream),
-                                 std::move(store_stream), options_, *this);
+    splice_ = std::make_unique<Splice>(network_, std::move(client_stream),
+                                       std::move(store_stream), options_,
+                                       *this);
   }
 
   std::string_view LastWords() const override { return "* BYE\r\n"; }
@@ -115,6 +115,14 @@ TEST_F(SpliceTest, HandsAnAbruptEndOnAsAnAbruptEnd) {
   EXPECT_EQ(result_->end, SpliceResult::End::kUpstreamFailed);
   EXPECT_EQ(result_->detail, "cut");
   EXPECT_EQ(client_->end(), FakePeer::End::kAborted);
+}
+
+TEST_F(SpliceTest, KeepsAliveWhatLastsLong) {
+  Start();
+  EXPECT_FALSE(store_->kept_alive());
+  network_.Advance(absl::Minutes(2));
+  EXPECT_TRUE(store_->kept_alive());
+  EXPECT_FALSE(result_);
 }
 
 TEST_F(SpliceTest, EndsWhenNobodySpeaksForLong) {

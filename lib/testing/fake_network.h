@@ -57,6 +57,7 @@ class FakePeer : public std::enable_shared_from_this<FakePeer> {
 
   End end() const { return end_; }
   bool write_shut_down() const { return write_shut_down_; }
+  bool kept_alive() const { return kept_alive_; }
   // Stream::WriteMore() was called.
   bool more_promised() const { return more_promised_; }
   bool reading() const;  // the Stream is there and isn't paused
@@ -98,6 +99,7 @@ class FakePeer : public std::enable_shared_from_this<FakePeer> {
   bool shutdown_wanted_ = false;
   bool write_shut_down_ = false;
   bool more_promised_ = false;
+  bool kept_alive_ = false;
   TlsScript tls_script_ = TlsScript::kSucceed;
   bool tls_started_ = false;
   bool tls_established_ = false;

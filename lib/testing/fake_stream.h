@@ -21,6 +21,7 @@ class FakeStream : public Stream {
   void ResumeReading() override;
   void PauseReading() override { paused_ = true; }
   bool ends() const override;
+  void KeepAlive() override { peer_->kept_alive_ = true; }
   void Unread(std::string_view bytes) override;
   void Write(std::string_view bytes) override;
   void WriteMore(std::string_view bytes) override;
