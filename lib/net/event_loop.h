@@ -24,8 +24,8 @@ namespace gatehouse {
 class UvStream;
 
 // What stands behind UvNetwork: a PollSet with libuv's loop hung into it, which
-// has the timers and the calls of other threads. Streams, listeners and connects use its
-// lower half.
+// has the timers and the calls of other threads. Streams, listeners and
+// connects use its lower half.
 class EventLoop final : public UvNetwork {
  public:
   EventLoop();

@@ -33,9 +33,9 @@ class PollTarget {
   uint32_t slot_ = 0;                // of the set that watches for it
 };
 
-// The descriptors of one loop, in an epoll set of its own that watches libuv's as
-// one descriptor: what happens to ours, nearly everything, costs one system call
-// to hear of.
+// The descriptors of one loop, in an epoll set of its own that watches libuv's
+// as one descriptor: what happens to ours, nearly everything, costs one system
+// call to hear of.
 //
 // Why not a uv_poll_t each: it takes three system calls to make, two to change
 // its mind, and 160 bytes a descriptor. Here a socket is registered once, edge

@@ -27,7 +27,8 @@ class GatheredLogTest : public testing::Test {
 
   struct Descriptors {
     Descriptors() {
-      EXPECT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends), 0);
+      EXPECT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends),
+                0);
     }
     ~Descriptors() {
       close(ends[0]);

@@ -4,6 +4,7 @@
 #include "lib/protocol/imap/imap_parser.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <limits>
 
@@ -16,10 +17,17 @@ namespace {
 constexpr size_t kLongestTagBytes = 64;
 
 // atom-specials: ( ) { SP CTL % * " \ ] and octets above 0x7e.
-bool IsAtomChar(char c) {
+// By octet, since every token of every login asks.
+constexpr std::array<bool, 256> kAtomChars = [] {
   constexpr std::string_view kSpecials = "(){ %*\"\\]";
-  return c > 0x20 && c < 0x7f && kSpecials.find(c) == std::string_view::npos;
-}
+  std::array<bool, 256> chars = {};
+  for (char c = 0x21; c < 0x7f; ++c) {
+    chars[c] = kSpecials.find(c) == std::string_view::npos;
+  }
+  return chars;
+}();
+
+bool IsAtomChar(char c) { return kAtomChars[static_cast<unsigned char>(c)]; }
 bool IsAstringChar(char c) { return IsAtomChar(c) || c == ']'; }
 bool IsTagChar(char c) { return IsAstringChar(c) && c != '+'; }
 
