@@ -73,7 +73,7 @@ class LogTest(RouterTestCase):
             client.close()
         self.assertGreater(taken, 4)
         self.assert_sound(router, "session", "message", "recipient", "recipient_refused")
-        senders = [record["sender"] for record in router.records("message")]
+        senders = [record["sender"] for record in router.await_records("message", taken)]
         self.assertEqual(len(senders), taken)
         self.assertTrue(all(sender.endswith("@example.org") for sender in senders), senders)
 
@@ -117,7 +117,7 @@ class LogTest(RouterTestCase):
                          {f"user{number}@example.com" for number in range(100)})
         self.assertEqual({(record["upstream"], record["relayed"], record["reply"]) for record in records},
                          {(f"127.0.0.1:{self.other_store.port}", False, "250 2.0.0 taken")})
-        self.assertEqual(router.records("message")[0]["recipients"], 100)
+        self.assertEqual(router.await_records("message")[0]["recipients"], 100)
         self.assert_sound(router)
 
 
