@@ -96,7 +96,10 @@ class Opening {
     SetOptions();
     if (failure_) return false;
     const LdapTrace trace;
-    if (!Try("connect", ldap_connect(handle_), &trace)) return false;
+    if (!Try("connect", ldap_connect(handle_), &trace)) {
+      if (trace.IsOfTls()) failure_->kind = Failure::Kind::kTls;
+      return false;
+    }
     if (!WipeWhatIsSent(handle_)) return Try("connect", LDAP_NO_MEMORY);
     const bool wants_tls = options_->start_tls && url_.starts_with("ldap://");
     if (wants_tls &&

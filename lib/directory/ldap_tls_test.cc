@@ -74,6 +74,7 @@ class LdapTlsTest : public LoopTest {
       const auto answer = LogIn(*slapd, way, ca_file);
       const auto* failure = std::get_if<Failure>(&answer);
       ASSERT_NE(failure, nullptr);
+      EXPECT_EQ(failure->kind, Failure::Kind::kTls);
       EXPECT_THAT(failure->text, HasSubstr(reason));
     }
     EXPECT_TRUE(RunUntil([&] { return HaveEnded(2, *slapd); }));

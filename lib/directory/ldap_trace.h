@@ -20,6 +20,8 @@ class LdapTrace {
 
   // Why connecting failed, for an operator; "" where libldap has not told.
   std::string Reason() const;
+  // Whether it failed in TLS.
+  bool IsOfTls() const { return text_.find("TLS: ") != std::string::npos; }
 
  private:
   std::string text_;

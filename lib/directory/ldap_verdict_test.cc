@@ -2,7 +2,6 @@
 // a password policy, and by a played server that gives any result code.
 
 #include <cstdint>
-#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -187,9 +186,21 @@ class LdapResultTest : public LdapVerdictTest {
   std::unique_ptr<Listener> listener_;
 };
 
-struct Trouble {
+// What no user has to answer for.
+constexpr struct {
   int code;
   const char* words;
+} kTroubles[] = {
+    {1, "Operations error"},
+    {3, "Time limit exceeded"},
+    {4, "Size limit exceeded"},
+    {11, "Administrative limit exceeded"},
+    {32, "No such object"},
+    {50, "Insufficient access"},
+    {51, "Server is busy"},
+    {52, "Server is unavailable"},
+    {53, "Server is unwilling to perform"},
+    {80, "Other (e.g., implementation specific) error"},
 };
 
 TEST_F(LdapResultTest, LetsInWhoseBindSucceeds) {
@@ -206,32 +217,14 @@ TEST_F(LdapResultTest, OnlyTwoCodesOfABindSayThatThePasswordIsWrong) {
 }
 
 TEST_F(LdapResultTest, TroubleAtABindIsNoWrongPassword) {
-  for (const Trouble& trouble : std::initializer_list<Trouble>{
-           {1, "Operations error"},
-           {3, "Time limit exceeded"},
-           {11, "Administrative limit exceeded"},
-           {50, "Insufficient access"},
-           {51, "Server is busy"},
-           {52, "Server is unavailable"},
-           {53, "Server is unwilling to perform"},
-           {80, "Other (e.g., implementation specific) error"}}) {
+  for (const auto& trouble : kTroubles) {
     bind_code_ = trouble.code;
     ExpectFailure(trouble.words);
   }
 }
 
 TEST_F(LdapResultTest, TroubleAtASearchIsNobodysAbsence) {
-  for (const Trouble& trouble : std::initializer_list<Trouble>{
-           {1, "Operations error"},
-           {3, "Time limit exceeded"},
-           {4, "Size limit exceeded"},
-           {11, "Administrative limit exceeded"},
-           {32, "No such object"},
-           {50, "Insufficient access"},
-           {51, "Server is busy"},
-           {52, "Server is unavailable"},
-           {53, "Server is unwilling to perform"},
-           {80, "Other (e.g., implementation specific) error"}}) {
+  for (const auto& trouble : kTroubles) {
     search_code_ = trouble.code;
     ExpectFailure(trouble.words);
   }
