@@ -39,9 +39,9 @@ class AlphabetDirectory : public Directory {
   // Answers never come inside the call: hence Defer().
   std::unique_ptr<Operation> Locate(std::string_view name,
                                     LocateCallback done) override {
-    Location location;
-    location.user = std::string(name);
-    location.host = name < "n" ? first_ : second_;
+    auto location = std::make_shared<Location>();
+    location->user = std::string(name);
+    location->host = name < "n" ? first_ : second_;
     return network_.Defer([location, done = std::move(done)]() mutable {
       done(std::move(location));
     });
