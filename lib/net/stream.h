@@ -111,9 +111,12 @@ class Stream {
     raw->FinishAndDelete();
   }
 
-  // Closes so that the peer sees a reset: an abrupt end on one side of a
-  // splice is passed on as an abrupt end. The handler hears nothing more.
-  virtual void Abort() = 0;
+  // As CloseAfterFlush(), but so that the peer sees a reset behind all that it
+  // was sent: an abrupt end on one side of a splice is passed on as one.
+  static void AbortAfterFlush(std::unique_ptr<Stream> stream) {
+    Stream* raw = stream.release();
+    raw->AbortAndDelete();
+  }
 
   // Begins TLS. What is queued goes out first, unencrypted. The contexts must
   // outlive the stream. OnTlsEstablished() or OnFailure() follows.
@@ -130,6 +133,7 @@ class Stream {
 
  protected:
   virtual void FinishAndDelete() = 0;
+  virtual void AbortAndDelete() = 0;
 };
 
 }  // namespace gatehouse

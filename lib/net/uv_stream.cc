@@ -1,6 +1,7 @@
 #include "lib/net/uv_stream.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -36,6 +37,8 @@ constexpr size_t kRecordsKeptBytes = 256 * 1024;
 // reset that destroys our last reply on its way.
 constexpr absl::Duration kFlushLimit = absl::Seconds(5);
 constexpr absl::Duration kLingerLimit = absl::Seconds(2);
+// AbortAfterFlush(): how often we look whether the peer has all.
+constexpr absl::Duration kAcknowledgedPoll = absl::Milliseconds(10);
 
 }  // namespace
 
@@ -450,14 +453,6 @@ void UvStream::LeaveSocketToFinish() {
 
 // --- Ends --------------------------------------------------------------------
 
-void UvStream::Abort() {
-  handler_ = nullptr;
-  if (dead()) return;
-  const linger reset = {.l_onoff = 1, .l_linger = 0};
-  setsockopt(fd_, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-  Close();
-}
-
 void UvStream::FinishAndDelete() {
   handler_ = nullptr;
   finishing_ = true;
@@ -471,7 +466,38 @@ void UvStream::LingerFor(absl::Duration limit) {
   linger_ = loop_->StartTimer(limit, [this] { delete this; });
 }
 
+void UvStream::AbortAndDelete() {
+  handler_ = nullptr;
+  finishing_ = true;
+  aborting_ = true;
+  loop_->Keep(this);
+  AbortWhenTaken(loop_->Now() + kFlushLimit);
+}
+
+// A reset takes back what the peer hasn't acknowledged, and nothing tells us
+// when it has.
+void UvStream::AbortWhenTaken(absl::Time deadline) {
+  int unacknowledged = 0;
+  if (!dead()) ioctl(fd_, SIOCOUTQ, &unacknowledged);
+  const bool taken =
+      dead() || error_ != 0 || (!has_unsent() && unacknowledged == 0);
+  if (!taken && loop_->Now() < deadline) {
+    linger_ = loop_->StartTimer(kAcknowledgedPoll,
+                                [this, deadline] { AbortWhenTaken(deadline); });
+    return;
+  }
+  if (!dead()) {
+    const linger reset = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(fd_, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+  }
+  delete this;
+}
+
 void UvStream::ContinueFinishing() {
+  if (aborting_) {
+    if (!dead() && error_ == 0) Flush();
+    return;
+  }
   if (!dead() && error_ == 0 && !fin_sent_) {
     Flush();
     if (fin_sent_) LingerFor(kLingerLimit);

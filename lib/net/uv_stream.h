@@ -50,7 +50,6 @@ class UvStream final : public Stream, private PollTarget {
   void WriteMore(std::string_view bytes) override;
   size_t queued_bytes() const override;
   void ShutdownWrite() override;
-  void Abort() override;
   void StartServerTls(const TlsServerContext& context) override;
   void StartClientTls(const TlsClientContext& context,
                       std::string_view verify_name) override;
@@ -70,6 +69,7 @@ class UvStream final : public Stream, private PollTarget {
   void OnEvents(uint32_t events) override;
   void OnAgain() override;
   void FinishAndDelete() override;
+  void AbortAndDelete() override;
 
   bool dead() const { return fd_ < 0; }
   bool handshaking() const { return tls_ != nullptr && !tls_->established(); }
@@ -124,6 +124,7 @@ class UvStream final : public Stream, private PollTarget {
   void ContinueFinishing();
   void DrainInput();
   void LingerFor(absl::Duration limit);
+  void AbortWhenTaken(absl::Time deadline);
 
   // Of these there are two for each idle session: what is rare is out of line.
   int fd_;  // -1: dead
@@ -145,6 +146,7 @@ class UvStream final : public Stream, private PollTarget {
   bool fin_wanted_ : 1 = false;
   bool fin_sent_ : 1 = false;
   bool finishing_ : 1 = false;  // given away: nobody but us owns this
+  bool aborting_ : 1 = false;   // and it ends with a reset
 };
 
 }  // namespace gatehouse

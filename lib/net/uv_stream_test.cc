@@ -118,15 +118,30 @@ TEST_F(UvStreamTest, AFastPeerDoesNotKeepTheOthersOut) {
 
 TEST_F(UvStreamTest, AnAbortIsAFailureOfThePeerAndNoEof) {
   a_.stream->ResumeReading();
-  b_.stream->Abort();
+  Stream::AbortAfterFlush(std::move(b_.stream));
   ASSERT_TRUE(RunUntil([&] { return a_.handler.failure.has_value(); }));
   EXPECT_EQ(a_.handler.failure->kind, Failure::Kind::kReset);
   EXPECT_EQ(a_.handler.failure->side, Failure::Side::kDownstream);
   EXPECT_FALSE(a_.handler.eof);
 }
 
+// More than the kernels of both take, from one who reads late.
+TEST_F(UvStreamTest, AnAbortComesBehindAllThatWasSent) {
+  constexpr size_t kSent = 16 * kMiB;
+  b_.stream->Write(std::string(kSent, 'x'));
+  ASSERT_GT(b_.stream->queued_bytes(), 0u);
+  Stream::AbortAfterFlush(std::move(b_.stream));
+  RunFor(absl::Milliseconds(50));
+  EXPECT_FALSE(a_.handler.failure.has_value());
+  a_.stream->ResumeReading();
+  ASSERT_TRUE(RunUntil([&] { return a_.handler.failure.has_value(); }));
+  EXPECT_EQ(a_.handler.failure->kind, Failure::Kind::kReset);
+  EXPECT_EQ(a_.handler.data.size(), kSent);
+  EXPECT_FALSE(a_.handler.eof);
+}
+
 TEST_F(UvStreamTest, APausedStreamHearsOfAReset) {
-  b_.stream->Abort();
+  Stream::AbortAfterFlush(std::move(b_.stream));
   ASSERT_TRUE(RunUntil([&] { return a_.handler.failure.has_value(); }));
 }
 
@@ -134,7 +149,7 @@ TEST_F(UvStreamTest, AResetAfterTheHalfCloseIsHeard) {
   a_.stream->ResumeReading();
   b_.stream->ShutdownWrite();
   ASSERT_TRUE(RunUntil([&] { return a_.handler.eof; }));
-  b_.stream->Abort();
+  Stream::AbortAfterFlush(std::move(b_.stream));
   a_.stream->Write("to nobody");
   ASSERT_TRUE(RunUntil([&] { return a_.handler.failure.has_value(); }));
 }
@@ -215,7 +230,7 @@ TEST_F(UvStreamTest, DestroysItselfInEachCallback) {
   a_ = {}, b_ = {};
   Join(a_, b_);
   a_.handler.on_failure = destroy;
-  b_.stream->Abort();
+  Stream::AbortAfterFlush(std::move(b_.stream));
   ASSERT_TRUE(RunUntil([&] { return a_.stream == nullptr; }));
 
   a_ = {}, b_ = {};

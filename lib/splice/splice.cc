@@ -13,6 +13,11 @@ constexpr absl::Duration kHalfClosedLimit = absl::Minutes(2);
 // Most sessions are over sooner, and need no keep-alive at their store.
 constexpr absl::Duration kKeepAliveAfter = absl::Minutes(1);
 
+// One side has failed: how long the other may need for what came before, and
+// how often we look.
+constexpr absl::Duration kTakeLimit = absl::Seconds(5);
+constexpr absl::Duration kTakePoll = absl::Milliseconds(20);
+
 // EndInPause(): how long the store must have been silent, and how often we look
 // whether it has. The longest waits for the answer to a command, so that a
 // second is enough for all, and for a message to pass.
@@ -101,10 +106,36 @@ void Splice::OnSideFailure(Side& side, const Failure& failure) {
                                         : SpliceResult::End::kUpstreamClosed,
                   failure.text);
   }
-  Other(side).stream_->Abort();
+  Side& other = Other(side);
+  if (failing_) return FinishFailed(other, failure.text);
+  failing_ = true;
+  other.stream_->PauseReading();
+  AbortWhenTaken(side, 0, network_.Now() + kTakeLimit, failure.text);
+}
+
+// What has come from the dead side is good: it goes before the abrupt end.
+// `untaken` of it isn't counted yet.
+void Splice::AbortWhenTaken(Side& from, size_t untaken, absl::Time deadline,
+                            std::string detail) {
+  std::unique_ptr<Stream>& to = Other(from).stream_;
+  from.bytes_read_ += untaken;
+  untaken = std::min<uint64_t>(to->queued_bytes(), from.bytes_read_);
+  from.bytes_read_ -= untaken;
+  if (untaken == 0 || network_.Now() >= deadline) {
+    Stream::AbortAfterFlush(std::move(to));
+    return FinishFailed(from, detail);
+  }
+  timer_ = network_.StartTimer(
+      kTakePoll,
+      [this, &from, untaken, deadline, detail = std::move(detail)]() mutable {
+        AbortWhenTaken(from, untaken, deadline, std::move(detail));
+      });
+}
+
+void Splice::FinishFailed(const Side& side, std::string_view detail) {
   Finish(&side == &downstream_ ? SpliceResult::End::kDownstreamFailed
                                : SpliceResult::End::kUpstreamFailed,
-         failure.text);
+         detail);
 }
 
 // One timer that is late rather than moved at every byte: when it fires it
@@ -128,7 +159,7 @@ void Splice::OnIdleTimer() {
 }
 
 void Splice::EndInPause() {
-  if (!ending()) AwaitPause();
+  if (!ending() && !failing_) AwaitPause();
 }
 
 // Its next commands aren't begun: the store falls silent when it has answered.
@@ -156,8 +187,10 @@ void Splice::OnPauseTimer() {
 
 void Splice::Finish(SpliceResult::End end, std::string_view detail) {
   timer_.reset();
-  Stream::CloseAfterFlush(std::move(downstream_.stream_));
-  Stream::CloseAfterFlush(std::move(upstream_.stream_));
+  for (Side* side : {&downstream_, &upstream_}) {
+    if (side->stream_ == nullptr) continue;  // aborted
+    Stream::CloseAfterFlush(std::move(side->stream_));
+  }
   SpliceResult result;
   result.end = end;
   result.detail = std::string(detail);

@@ -32,6 +32,7 @@ struct SpliceResult {
   };
   End end = End::kDownstreamClosed;
   std::string detail;  // of a failure
+  // What the other side's kernel has taken, where a side failed.
   uint64_t bytes_from_downstream = 0;
   uint64_t bytes_from_upstream = 0;
 };
@@ -52,7 +53,7 @@ class SpliceOwner {
 // buffer; memory is held only for what a side hasn't taken yet. A FIN is handed
 // on as a FIN, and the other direction goes on; an abrupt end (reset, TLS
 // truncation) is handed on as an abrupt end, so that nobody takes half a
-// message for a whole one.
+// message for a whole one, behind all that came before it.
 //
 // Used on its network's thread. Destroying it cuts both connections.
 class Splice {
@@ -101,6 +102,9 @@ class Splice {
   void Passed(Side& from, size_t bytes);
   void OnSideEof(Side& side);
   void OnSideFailure(Side& side, const Failure& failure);
+  void AbortWhenTaken(Side& from, size_t untaken, absl::Time deadline,
+                      std::string detail);
+  void FinishFailed(const Side& side, std::string_view detail);
   void WatchIdleness(absl::Duration delay);
   void OnIdleTimer();
   bool ending() const { return pauses_awaited_ > 0; }
@@ -122,6 +126,7 @@ class Splice {
   bool answer_owed_ = false;       // the client was the last to speak
   bool client_held_ = false;       // not read from any more
   bool kept_alive_ = false;        // the upstream connection
+  bool failing_ = false;           // a side is dead, the other takes the rest
   uint16_t pauses_awaited_ = 0;    // since EndInPause()
 };
 

@@ -12,7 +12,9 @@ namespace {
 
 class SpliceTest : public testing::Test, public SpliceOwner {
  protected:
-  SpliceTest() {
+  SpliceTest() { Renew(); }
+
+  void Renew() {
     auto [client_stream, client] = network_.NewStream();
     auto [store_stream, store] = network_.NewStream();
     client_ = client;
@@ -123,6 +125,51 @@ TEST_F(SpliceTest, KeepsAliveWhatLastsLong) {
   network_.Advance(absl::Minutes(2));
   EXPECT_TRUE(store_->kept_alive());
   EXPECT_FALSE(result_);
+}
+
+// As of a client that ends without TLS's close_notify before a slow store.
+TEST_F(SpliceTest, AnAbruptEndComesBehindAllThatCameBeforeIt) {
+  Start();
+  store_->set_send_capacity(0);
+  ClientSays("DELE 1\r\nQUIT\r\n");
+  client_->DeliverFailure({Failure::Side::kDownstream, Failure::Kind::kReset,
+                           Failure::Retry::kNo, "cut"});
+  network_.RunUntilIdle();
+  StoreSays("+OK to nobody\r\n");
+  EXPECT_FALSE(result_);
+  EXPECT_EQ(store_->end(), FakePeer::End::kOpen);
+  store_->set_send_capacity(1 << 30);
+  network_.Advance(absl::Seconds(1));
+  ASSERT_TRUE(result_);
+  EXPECT_EQ(result_->end, SpliceResult::End::kDownstreamFailed);
+  EXPECT_EQ(result_->detail, "cut");
+  EXPECT_EQ(store_->Sent(), "DELE 1\r\nQUIT\r\n");
+  EXPECT_EQ(store_->end(), FakePeer::End::kAborted);
+  EXPECT_EQ(result_->bytes_from_downstream, 14u);
+}
+
+TEST_F(SpliceTest, CountsWhatWasTakenOfADeadSide) {
+  for (const bool store_fails : {false, true}) {
+    SCOPED_TRACE(store_fails);
+    Start();
+    store_->set_send_capacity(5);
+    ClientSays("DELE 1\r\n");
+    client_->DeliverFailure({Failure::Side::kDownstream, Failure::Kind::kReset,
+                             Failure::Retry::kNo, "cut"});
+    network_.RunUntilIdle();
+    splice_->EndInPause();
+    if (store_fails) {
+      store_->DeliverFailure({Failure::Side::kUpstream, Failure::Kind::kReset,
+                              Failure::Retry::kNo, "gone"});
+    }
+    network_.Advance(absl::Seconds(5));
+    ASSERT_TRUE(result_);
+    EXPECT_EQ(result_->end, SpliceResult::End::kDownstreamFailed);
+    EXPECT_EQ(result_->bytes_from_downstream, 5u);
+    EXPECT_EQ(network_.timers(), 0u);
+    result_.reset();
+    Renew();
+  }
 }
 
 TEST_F(SpliceTest, EndsWhenNobodySpeaksForLong) {

@@ -30,7 +30,7 @@ class FakePeer : public std::enable_shared_from_this<FakePeer> {
     kOpen,
     kDropped,   // the Stream was destroyed
     kFinished,  // Stream::CloseAfterFlush()
-    kAborted,   // Stream::Abort()
+    kAborted,   // Stream::AbortAfterFlush()
   };
   // What becomes of StartServerTls() and StartClientTls().
   enum class TlsScript { kSucceed, kFail, kStall };

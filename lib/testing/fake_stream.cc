@@ -162,13 +162,16 @@ void FakeStream::ShutdownWrite() {
   peer_->TakeFromQueue();
 }
 
-void FakeStream::Abort() { Leave(FakePeer::End::kAborted); }
-
 void FakeStream::FinishAndDelete() {
   // What is queued still goes out when the peer reads again.
   if (!dead_) peer_->shutdown_wanted_ = true;
   peer_->TakeFromQueue();
   Leave(FakePeer::End::kFinished);
+  delete this;
+}
+
+void FakeStream::AbortAndDelete() {
+  Leave(FakePeer::End::kAborted);
   delete this;
 }
 

@@ -27,7 +27,6 @@ class FakeStream : public Stream {
   void WriteMore(std::string_view bytes) override;
   size_t queued_bytes() const override { return peer_->queued_.size(); }
   void ShutdownWrite() override;
-  void Abort() override;
   void StartServerTls(const TlsServerContext& context) override;
   void StartClientTls(const TlsClientContext& context,
                       std::string_view verify_name) override;
@@ -38,6 +37,7 @@ class FakeStream : public Stream {
  private:
   friend class FakePeer;
   void FinishAndDelete() override;
+  void AbortAndDelete() override;
   void StartTls();
   void Leave(FakePeer::End end);
 
