@@ -292,6 +292,31 @@ class ProxyHeaderTest(ProxyTestCase):
                 self.assertTrue(record["peer"].startswith(HOST), record)
         self.assertEqual(self.store.connections, 0)
 
+    def arrives(self, proxy, header=HEADER_V1):
+        client = self.connect(proxy)
+        client.socket.sendall(header)
+        return client
+
+    def test_each_client_behind_a_balancer_is_counted(self):
+        proxy = self.start_behind("127.0.0.0/8", limits={"connectionsPerAddress": 2})
+        clients = [self.arrives(proxy) for _ in range(2)]
+        for client in clients:
+            self.answer(client)
+        self.assertIn("oo many connections", self.arrives(proxy).rest())
+        self.answer(self.arrives(proxy, HEADER_V1.replace(b".77", b".78")))
+        for _ in range(3):  # the balancer itself
+            self.assertNotIn("oo many", self.answer(self.arrives(proxy, HEADER_V2[:12] + b"\x20\0\0\0")))
+        clients[0].close()
+        while not any(record["end"] == "eof" for record in proxy.records("session")):
+            time.sleep(0.02)
+        self.assertNotIn("oo many", self.answer(self.arrives(proxy)))
+
+    def test_who_comes_round_the_balancer_is_counted_at_once(self):
+        proxy = self.start_behind("10.0.0.0/8", limits={"connectionsPerAddress": 2})
+        clients = [self.greeted(proxy) for _ in range(2)]
+        self.assertIn("oo many connections", self.connect(proxy).rest())
+        del clients
+
     def test_half_a_header_does_not_hold_a_connection_open(self):
         proxy = self.start_behind("127.0.0.0/8", limits={"loginTimeout": "1s"})
         for header in (b"", HEADER_V1[:12], HEADER_V2[:13] + b"\x11\xff\xff"):

@@ -25,8 +25,8 @@ struct ProxyTls {
 struct ProxyHeader {
   // The balancer speaks for itself (a health check): no client is behind it.
   bool local = false;
-  // Unset where the header doesn't say (v1 UNKNOWN, v2 UNSPEC and UNIX, and
-  // LOCAL): the connection's own addresses hold.
+  // Unset where the header doesn't say: v1 UNKNOWN, v2 UNSPEC and UNIX, of a
+  // client of unknown origin, and LOCAL, where the connection's own hold.
   SocketAddress source;
   SocketAddress destination;
   std::optional<ProxyTls> tls;  // absent: the client came without TLS

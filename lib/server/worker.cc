@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "lib/session/client_arrival.h"
+
 namespace gatehouse {
 
 absl::Status AtListener(size_t index, const absl::Status& status) {
@@ -113,15 +115,18 @@ void Worker::OnAccept(const std::string& address,
   sessions_.emplace(&begun, Kept{std::move(session), counted});
   WorkerStats::Add(stats_->sessions);
   begun.Start();
-  if (admission != Admission::kOverLimit) return;
-  WorkerStats::Add(stats_->over_limit);
-  if (!sessions_.contains(&begun)) return;  // it has ended in Start()
-  begun.EndUnlessJoined(DownstreamMachine::ShutdownReason::kTooManyConnections);
+  if (admission == Admission::kOverLimit) TurnAway(begun);
 }
 
-// `connections` is a worker's; the count of an address is the server's. Behind
-// a balancer all addresses are the balancer's, and aren't counted; nor is a
-// peer that has gone already.
+void Worker::TurnAway(ClientSession& session) {
+  WorkerStats::Add(stats_->over_limit);
+  if (!sessions_.contains(&session)) return;  // it has ended in Start()
+  session.EndUnlessJoined(
+      DownstreamMachine::ShutdownReason::kTooManyConnections);
+}
+
+// `connections` is a worker's; the count of an address is the server's. A
+// balancer isn't counted: who comes through it is, once it has said who.
 Worker::Admission Worker::Admit(const SocketAddress& peer,
                                 const ListenerSettings& listener) {
   const Config& config = runtime_->config;
@@ -129,13 +134,22 @@ Worker::Admission Worker::Admit(const SocketAddress& peer,
       sessions_.size() >= static_cast<size_t>(config.connections)) {
     return Admission::kOverLimit;
   }
-  if (config.connections_per_address == 0 || !peer.is_set() ||
-      !listener.proxy_protocol_from.empty()) {
-    return Admission::kFree;
-  }
-  return limit_->Enter(peer, config.connections_per_address)
-             ? Admission::kCounted
-             : Admission::kOverLimit;
+  return OwesProxyHeader(listener, peer) ? Admission::kFree
+                                         : AdmitAddress(peer);
+}
+
+// A peer that has gone already, or whom the balancer doesn't know, has none.
+Worker::Admission Worker::AdmitAddress(const SocketAddress& peer) {
+  const int most = runtime_->config.connections_per_address;
+  if (most == 0 || !peer.is_set()) return Admission::kFree;
+  return limit_->Enter(peer, most) ? Admission::kCounted
+                                   : Admission::kOverLimit;
+}
+
+void Worker::OnClientNamed(ClientSession& session) {
+  const Admission admission = AdmitAddress(session.record().peer);
+  sessions_.at(&session).counted = admission == Admission::kCounted;
+  if (admission == Admission::kOverLimit) TurnAway(session);
 }
 
 void Worker::OnLoginRefused(LoginRefusal::Kind kind) {
@@ -159,7 +173,7 @@ void Worker::OnEnded(ClientSession& session) {
   WorkerStats::Add(stats_->bytes_from_client, record.bytes_from_client);
   WorkerStats::Add(stats_->bytes_to_client, record.bytes_to_client);
   const auto kept = sessions_.find(&session);
-  // It is still the peer that was counted: behind a balancer nobody is.
+  // It is still the peer that was counted.
   if (kept->second.counted) limit_->Leave(record.peer);
   if (session.joined()) {
     WorkerStats::Subtract(stats_->joined);

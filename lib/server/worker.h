@@ -90,6 +90,8 @@ class Worker : public SessionOwner {
   void OnAccept(const std::string& address, std::unique_ptr<Stream> stream);
   enum class Admission { kFree, kCounted, kOverLimit };
   Admission Admit(const SocketAddress& peer, const ListenerSettings& listener);
+  Admission AdmitAddress(const SocketAddress& peer);
+  void TurnAway(ClientSession& session);
   void Reload(std::shared_ptr<const Runtime> runtime);
   void Drain();
   std::vector<ClientSession*> Present() const;
@@ -103,6 +105,7 @@ class Worker : public SessionOwner {
   void LeaveJoined(ClientSession& session);
 
   // SessionOwner:
+  void OnClientNamed(ClientSession& session) override;
   void OnLoginRefused(LoginRefusal::Kind kind) override;
   void OnJoined(ClientSession& session) override;
   void OnMessage(ClientSession& session, int reply_code) override;

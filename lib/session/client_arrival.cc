@@ -12,6 +12,10 @@ bool OwesProxyHeader(const ListenerSettings& listener,
       [&peer](const Cidr& block) { return block.Contains(peer); });
 }
 
+void NoteClient(const ProxyHeader& header, SessionRecord& record) {
+  if (!header.local) record.peer = header.source.Unmapped();
+}
+
 TlsFacts FactsOf(const TlsSession& session) {
   TlsFacts facts;
   facts.version = session.version;

@@ -7,6 +7,7 @@
 #include "lib/net/stream.h"
 #include "lib/protocol/events.h"
 #include "lib/protocol/machine.h"
+#include "lib/protocol/proxy_header.h"
 #include "lib/session/session_record.h"
 #include "lib/session/session_settings.h"
 
@@ -17,6 +18,11 @@ namespace gatehouse {
 // Whether this peer, a balancer, must begin with a PROXY protocol header.
 bool OwesProxyHeader(const ListenerSettings& listener,
                      const SocketAddress& peer);
+
+// Takes over what it has said of the client. Of one whose address it doesn't
+// know nobody may think that it is the balancer, which may stand next to us
+// (PlaintextLogin::kLoopback): the peer is unset then.
+void NoteClient(const ProxyHeader& header, SessionRecord& record);
 
 TlsFacts FactsOf(const TlsSession& session);
 

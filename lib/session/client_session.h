@@ -11,6 +11,10 @@ class ClientSession;
 // Who keeps sessions: the server's worker, or an embedder's own accept loop.
 class SessionOwner {
  public:
+  // A balancer's header has been read: the record's peer, who was the balancer,
+  // is the client behind it, or unset where that isn't known. The owner may end
+  // the session.
+  virtual void OnClientNamed(ClientSession& session) {}
   // A login was refused; the session goes on.
   virtual void OnLoginRefused(LoginRefusal::Kind kind) {}
   // Client and store are joined.

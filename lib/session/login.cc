@@ -25,6 +25,7 @@ LoginRefusal OfKind(LoginRefusal::Kind kind) {
 Login::Login(Network& network, LogSink& log, const SessionSettings& settings,
              const ListenerSettings& listener, SessionRecord& record,
              std::unique_ptr<Stream> downstream, RefusalObserver on_refusal,
+             absl::AnyInvocable<void()> on_client_named,
              absl::AnyInvocable<void(Outcome)> done)
     : network_(network),
       log_(log),
@@ -32,6 +33,7 @@ Login::Login(Network& network, LogSink& log, const SessionSettings& settings,
       listener_(listener),
       record_(record),
       on_refusal_(std::move(on_refusal)),
+      on_client_named_(std::move(on_client_named)),
       done_(std::move(done)),
       downstream_(std::move(downstream)) {}
 
@@ -66,10 +68,12 @@ void Login::ReadProxyHeader(std::string_view bytes) {
 }
 
 void Login::OnProxyHeader(const ProxyHeader& header) {
-  if (header.source.is_set()) record_.peer = header.source.Unmapped();
+  NoteClient(header, record_);
   proxied_local_ = header.destination.Unmapped();
+  const bool from_client = !header.local;
   proxy_header_.reset();
   BeginProtocol();
+  if (from_client) on_client_named_();
 }
 
 void Login::BeginProtocol() {

@@ -43,10 +43,12 @@ class Login : private StreamHandler {
   using RefusalObserver = absl::AnyInvocable<void(LoginRefusal::Kind)>;
 
   // `settings`, `listener` and `record` must outlive this object; `done` is
-  // called once and may destroy it.
+  // called once and may destroy it. `on_client_named`: a balancer's header has
+  // been read, and the record's peer is the client now.
   Login(Network& network, LogSink& log, const SessionSettings& settings,
         const ListenerSettings& listener, SessionRecord& record,
         std::unique_ptr<Stream> downstream, RefusalObserver on_refusal,
+        absl::AnyInvocable<void()> on_client_named,
         absl::AnyInvocable<void(Outcome)> done);
   ~Login();
 
@@ -105,6 +107,7 @@ class Login : private StreamHandler {
   const ListenerSettings& listener_;
   SessionRecord& record_;
   RefusalObserver on_refusal_;
+  absl::AnyInvocable<void()> on_client_named_;
   absl::AnyInvocable<void(Outcome)> done_;
 
   std::unique_ptr<Stream> downstream_;

@@ -52,6 +52,7 @@ class LoginTest : public testing::Test {
     login_ = std::make_unique<Login>(
         network_, log_, settings_, listener_, record_, std::move(stream),
         [this](LoginRefusal::Kind kind) { refusals_.push_back(kind); },
+        [this] { ++clients_named_; },
         [this](Login::Outcome outcome) {
           outcome_ = std::move(outcome);
           login_.reset();
@@ -89,6 +90,7 @@ class LoginTest : public testing::Test {
   bool store_greets_ = true;
   std::shared_ptr<FakePeer> client_;
   std::vector<LoginRefusal::Kind> refusals_;
+  int clients_named_ = 0;
   std::optional<Login::Outcome> outcome_;
   std::unique_ptr<Login> login_;
 };

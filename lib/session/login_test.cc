@@ -451,6 +451,35 @@ TEST_F(LoginTest, TakesTheClientsAddressFromABalancer) {
   Say("PROXY TCP4 198.51.100.9 203.0.113.1 4444 7\r\nQUIT\n");
   EXPECT_EQ(client_->Sent(), "HELLO\nBYE\n");
   EXPECT_EQ(record_.peer.ToString(), "198.51.100.9:4444");
+  EXPECT_EQ(clients_named_, 1);
+}
+
+// A balancer on this machine: only its own health checks come from here.
+TEST_F(LoginTest, AClientWhomTheBalancerDoesNotKnowIsNotFromThisMachine) {
+  settings_.plaintext_login = PlaintextLogin::kLoopback;
+  client_address_ = *SocketAddress::Parse("127.0.0.1", 5555);
+  listener_.proxy_protocol_from = {*Cidr::Parse("127.0.0.0/8")};
+  const std::string v2("\r\n\r\n\0\r\nQUIT\n", 12);
+  const std::string local = v2 + std::string("\x20\0\0\0", 4);
+  const std::string unspecified = v2 + std::string("\x21\0\0\0", 4);
+  const std::string from_unix =
+      v2 + std::string("\x21\x31\0\xd8", 4) + std::string(216, 'x');
+  for (const std::string& header :
+       {std::string("PROXY UNKNOWN\r\n"), unspecified, from_unix}) {
+    record_ = {};
+    Begin();
+    Say(header + "LOGIN alice secret\n");
+    EXPECT_TRUE(network_.connected().empty());
+    EXPECT_FALSE(record_.peer.is_set());
+    login_.reset();
+  }
+  EXPECT_EQ(clients_named_, 3);
+  record_ = {};
+  Begin();
+  Say(local + "LOGIN alice secret\n");
+  EXPECT_EQ(store().Sent(), "LOGIN alice secret\n");
+  EXPECT_EQ(record_.peer, client_address_);
+  EXPECT_EQ(clients_named_, 3);
 }
 
 TEST_F(LoginTest, RefusesABalancerWithoutHeaderAndAHeaderFromElsewhere) {

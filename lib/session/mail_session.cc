@@ -74,9 +74,10 @@ void MailSession::ReadProxyHeader(std::string_view bytes) {
   if (consumed < bytes.size()) downstream_->Unread(bytes.substr(consumed));
   const ProxyHeader header = proxy_header_->header();
   proxy_header_.reset();
-  if (header.source.is_set()) record_.peer = header.source.Unmapped();
+  NoteClient(header, record_);
   proxied_local_ = header.destination.Unmapped();
   BeginProtocol();
+  if (!header.local) owner_.OnClientNamed(*this);
 }
 
 void MailSession::BeginProtocol() {

@@ -17,6 +17,7 @@ namespace {
 constexpr size_t kMostFieldBytes = 4096;
 
 std::string AddressLiteral(const SocketAddress& address) {
+  if (!address.is_set()) return "unknown";
   return (address.is_v6() ? "[IPv6:" : "[") + address.AddressText() + "]";
 }
 

@@ -43,6 +43,7 @@ Session::Session(Network& network, LogSink& log,
   login_ = std::make_unique<Login>(
       network_, log_, *settings_, *listener_, record_, std::move(downstream),
       [this](LoginRefusal::Kind kind) { owner_.OnLoginRefused(kind); },
+      [this] { owner_.OnClientNamed(*this); },
       [this](Login::Outcome outcome) { OnLogin(std::move(outcome)); });
 }
 
