@@ -11,9 +11,10 @@ from shells.dialects import Imap
 class ThreadedStore:
     """Listens; a thread for each connection calls _converse(connection)."""
 
-    def __init__(self):
+    def __init__(self, host="127.0.0.1"):
         self.connections = 0
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, 0), family=family, backlog=1024)
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -36,10 +37,10 @@ class FakeStore(ThreadedStore):
     """Takes any password but "refused"; after the login every line comes back
     with the store's name before it."""
 
-    def __init__(self, name="store", dialect=Imap):
+    def __init__(self, name="store", dialect=Imap, host="127.0.0.1"):
         self.name, self.dialect = name.encode(), dialect
         self.logins = []  # (user, password)
-        super().__init__()
+        super().__init__(host)
 
     def _converse(self, connection):
         with connection, connection.makefile("rwb", buffering=0) as stream:

@@ -13,7 +13,7 @@ import urllib.request
 
 from shells.fake_store import FakeStore
 from shells.proxy_test_case import ALICE, ProxyTestCase, certify
-from shells.shell_process import HOST, PASSWORD, Client, map_entry
+from shells.shell_process import HOST, PASSWORD, PASSWORD_HASH, Client, map_entry
 
 BINARY = "shells/imapproxy"
 BOB = "bob@example.com"
@@ -389,6 +389,25 @@ class ServerTest(ProxyTestCase):
         first.rest()
         proxy.await_records("session", 2)
         self.joined(proxy)
+
+    def test_speaks_ipv6_on_both_sides(self):
+        store = FakeStore("six", host="::1")
+        self.addCleanup(store.close)
+        self.users = {ALICE: {"password": PASSWORD_HASH, "host": f"[::1]:{store.port}"}}
+        proxy = self.start(listeners=[{"address": "::1", "port": 0}, {"address": "::", "port": 0}])
+        for count, port in enumerate(proxy.ports(), 1):
+            client = self.connect(proxy, port, "::1")
+            client.line()
+            self.assertRegex(client.log_in(ALICE), "^in OK")
+            self.hears(client, "six")
+            client.close()
+            record = proxy.await_records("session", count)[-1]
+            self.assertEqual(record["upstream"], f"[::1]:{store.port}")
+            self.assertTrue(record["peer"].startswith("[::1]:"), record)
+        any_address = next(int(record["listener"].rpartition(":")[2]) for record in proxy.records("listening")
+                           if record["listener"].startswith("[::]:"))
+        with self.assertRaises(ConnectionRefusedError):
+            Client(any_address)  # IPv4 has a listener of its own, or none
 
     def test_turns_away_the_connection_too_many_of_a_worker(self):
         proxy = self.start(workers=1, limits={"connections": 1})

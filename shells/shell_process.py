@@ -112,6 +112,7 @@ class ShellProcess:
             "userMaps": [{"name": "Map", "type": "localFile", "localFile": "users.json"}],
             "mapping": {"userMap": "Map"},
             "failureDelay": "10ms",
+            "capabilityInterval": "0s",  # stores hear of the test's sessions only
             **settings}
         self.write(self.settings, users or {})
         with open(self.log, "wb") as log:

@@ -31,6 +31,10 @@ bool HostPattern::MatchesAddress(const SocketAddress& address) const {
   return name_.empty() && block_.Contains(address);
 }
 
+std::string_view HostPattern::OnlyName() const {
+  return name_.starts_with('.') ? std::string_view() : name_;
+}
+
 bool HostPattern::Matches(std::string_view host) const {
   const auto address = SocketAddress::Parse(host, 0);
   return address ? MatchesAddress(*address) : MatchesName(host);

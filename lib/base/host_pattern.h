@@ -19,6 +19,8 @@ class HostPattern {
   bool MatchesName(std::string_view host) const;
   // A name has no addresses: nothing is resolved.
   bool MatchesAddress(const SocketAddress& address) const;
+  // The one name that it stands for; empty where it stands for several hosts.
+  std::string_view OnlyName() const;
   // A host as it is written somewhere: by name or by address.
   bool Matches(std::string_view host) const;
   // Nothing but this machine: by address, or "localhost".

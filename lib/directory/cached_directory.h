@@ -49,6 +49,9 @@ class CachedDirectory : public Directory {
   std::unique_ptr<Operation> Locate(std::string_view name,
                                     LocateCallback done) override;
   std::optional<LocateResult> LocateNow(std::string_view name) override;
+  std::vector<Location> SampleLocations(size_t most) override {
+    return behind_->SampleLocations(most);
+  }
   void ForgetPassword(std::string_view name) override;
   void set_move_observer(MoveObserver observer) override;
 

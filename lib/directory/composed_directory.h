@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "lib/directory/directory.h"
 
@@ -42,6 +43,11 @@ class ComposedDirectory : public Directory {
   std::optional<LocateResult> LocateNow(std::string_view name) override {
     if (where_ == nullptr) return Denial::kNotFound;
     return where_->LocateNow(name);
+  }
+
+  std::vector<Location> SampleLocations(size_t most) override {
+    if (where_ == nullptr) return {};
+    return where_->SampleLocations(most);
   }
 
   void ForgetPassword(std::string_view name) override {

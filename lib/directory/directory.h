@@ -92,6 +92,11 @@ class Directory {
     return std::nullopt;
   }
 
+  // Where some mailboxes live, as far as that can be told without asking
+  // anybody: the different hosts of a file, or the hosts of so many entries of
+  // a live map, chosen by chance. At most `most`.
+  virtual std::vector<Location> SampleLocations(size_t most) { return {}; }
+
   // The upstream refused a password that Authenticate() had found right:
   // whoever remembers it asks again next time.
   virtual void ForgetPassword(std::string_view name) {}

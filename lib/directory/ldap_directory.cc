@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "lib/base/string_bridge.h"
 #include "lib/directory/crypt_password.h"
@@ -68,6 +69,11 @@ class Finder {
 
   // An entry isn't where the map has it.
   void NoteOutdated() { map_->set_outdated(); }
+
+  std::vector<Location> SampleLocations(size_t most) const {
+    if (!map_reader_) return {};
+    return map_reader_->SampleLocations(most);
+  }
 
  private:
   LdapReply OrStale(const LoginName& name, LdapReply reply) const {
@@ -224,6 +230,10 @@ class LdapDirectory : public Directory {
     auto found = finder_.FindNow(*parsed);
     if (!found) return std::nullopt;
     return LocationOf(reader_, *parsed, std::move(*found));
+  }
+
+  std::vector<Location> SampleLocations(size_t most) override {
+    return finder_.SampleLocations(most);
   }
 
   void set_move_observer(MoveObserver observer) override {

@@ -129,6 +129,16 @@ std::optional<LdapFound> LiveMap::Reader::Search(const LoginName& name) const {
   return found;
 }
 
+std::vector<Location> LiveMap::Reader::SampleLocations(size_t most) const {
+  std::vector<Location> sample;
+  if (map_.state() == State::kLoading) return sample;
+  reader_.Sample(most, [&](const LdapEntry& entry) {
+    auto location = map_.entry_reader_.RoutingOf(entry);
+    if (location && location->host) sample.push_back(*std::move(location));
+  });
+  return sample;
+}
+
 // --- Changes ---
 
 void LiveMap::BeginRefresh() {

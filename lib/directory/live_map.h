@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -72,6 +73,10 @@ class LiveMap {
     // The same where the directory was asked and can't answer.
     std::optional<LdapFound> FindStale(const LoginName& name,
                                        absl::Time now) const;
+
+    // Where the mailboxes of so many entries live, chosen by chance; none while
+    // the map is loading.
+    std::vector<Location> SampleLocations(size_t most) const;
 
    private:
     std::optional<LdapFound> Search(const LoginName& name) const;

@@ -335,23 +335,44 @@ LiveMapStore::Reader::~Reader() {
       [this](const ReaderSlot& slot) { return &slot.sequence == sequence_; });
 }
 
-void LiveMapStore::Reader::Find(
-    std::string_view key, absl::FunctionRef<void(LdapEntry*)> visit) const {
+template <typename Look>
+void LiveMapStore::Reader::InView(Look look) const {
   const uint64_t outside = sequence_->load(std::memory_order_relaxed);
   sequence_->store(outside + 1, std::memory_order_seq_cst);
-  const View* const view = store_.view_.load(std::memory_order_seq_cst);
-  view->keys->Find(HashOf(key), [&](uint32_t offset) {
-    const Record record = ReadRecord(*view->arena, offset);
-    if (record.unusual) {
-      visit(nullptr);
-    } else {
-      LdapEntry entry =
-          DecodeRecord(record.body, store_.attributes_, *view->arena);
-      visit(&entry);
-    }
-    return false;
-  });
+  look(*store_.view_.load(std::memory_order_seq_cst));
   sequence_->store(outside + 2, std::memory_order_release);
+}
+
+void LiveMapStore::Reader::Find(
+    std::string_view key, absl::FunctionRef<void(LdapEntry*)> visit) const {
+  InView([&](const View& view) {
+    view.keys->Find(HashOf(key), [&](uint32_t offset) {
+      const Record record = ReadRecord(*view.arena, offset);
+      if (record.unusual) {
+        visit(nullptr);
+      } else {
+        LdapEntry entry =
+            DecodeRecord(record.body, store_.attributes_, *view.arena);
+        visit(&entry);
+      }
+      return false;
+    });
+  });
+}
+
+void LiveMapStore::Reader::Sample(
+    size_t keys, absl::FunctionRef<void(const LdapEntry&)> visit) const {
+  InView([&](const View& view) {
+    view.keys->Scan([&](uint32_t offset) {
+      if (keys == 0) return true;
+      --keys;
+      const Record record = ReadRecord(*view.arena, offset);
+      if (!record.unusual) {
+        visit(DecodeRecord(record.body, store_.attributes_, *view.arena));
+      }
+      return false;
+    });
+  });
 }
 
 }  // namespace gatehouse

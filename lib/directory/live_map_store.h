@@ -69,8 +69,16 @@ class LiveMapStore {
     // and perhaps for others; with null for an unusual one. It may be moved.
     void Find(std::string_view key,
               absl::FunctionRef<void(LdapEntry*)> visit) const;
+    // Calls `visit` for the entries of so many keys at most, which stay the
+    // same as long as their entries do; an entry may come more than once.
+    void Sample(size_t keys,
+                absl::FunctionRef<void(const LdapEntry&)> visit) const;
 
    private:
+    // `look(view)` in what is published now, which stays for the while.
+    template <typename Look>
+    void InView(Look look) const;
+
     const LiveMapStore& store_;
     std::atomic<uint64_t>* sequence_;
   };

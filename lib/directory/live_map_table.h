@@ -83,6 +83,15 @@ class LiveMapTable {
     }
   }
 
+  // The same for a reader, until `take(offset)` gives true.
+  template <typename Take>
+  void Scan(Take take) const {
+    for (size_t i = 0; i < capacity_; ++i) {
+      const Slot slot = slots_[i].load(std::memory_order_acquire);
+      if (OffsetOf(slot) > kGone && take(OffsetOf(slot))) return;
+    }
+  }
+
   size_t size() const { return size_; }
   size_t bytes() const { return capacity_ * sizeof(Slot); }
 

@@ -4,6 +4,7 @@
 #include "lib/directory/live_map.h"
 
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Le;
 using State = LdapSyncState::State;
 
 constexpr char kSuffix[] = ",dc=example,dc=com";
@@ -114,6 +116,26 @@ TEST_F(LiveMapTest, AnswersNothingBeforeItIsComplete) {
   EXPECT_TRUE(EndDeletePhase());
   EXPECT_EQ(Find("alice"), "alice store1;");
   EXPECT_EQ(map_->state(), LiveMap::State::kLive);
+}
+
+TEST_F(LiveMapTest, ShowsWhereSomeMailboxesAre) {
+  const auto hosts = [&](size_t most) {
+    std::set<std::string> hosts;
+    for (const Location& location : reader_->SampleLocations(most)) {
+      hosts.insert(location.host->host);
+    }
+    return hosts;
+  };
+  map_->BeginRefresh();
+  Send(State::kAdd, 1, "alice", "store1");
+  EXPECT_THAT(hosts(9), IsEmpty()) << "not complete";
+  Send(State::kAdd, 2, "bob", "store2");
+  Send(State::kAdd, 3, "carol");
+  ASSERT_TRUE(EndPresentPhase());
+  EXPECT_THAT(hosts(9), ElementsAre("store1", "store2"));
+  EXPECT_THAT(reader_->SampleLocations(1).size(), Le(1u));
+  Send(State::kDelete, 1);
+  EXPECT_THAT(hosts(9), ElementsAre("store2"));
 }
 
 TEST_F(LiveMapTest, FollowsChanges) {

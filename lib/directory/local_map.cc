@@ -50,7 +50,16 @@ std::string_view LocalMap::Keep(std::string text) {
 }
 
 const Location* LocalMap::Keep(Location location) {
-  return &locations_.emplace_back(std::move(location));
+  const Location* kept = &locations_.emplace_back(std::move(location));
+  const auto is_there = [kept](const Location* other) {
+    return other->host == kept->host &&
+           other->implicit_tls == kept->implicit_tls;
+  };
+  if (kept->host && hosts_.size() < kMostHosts &&
+      std::none_of(hosts_.begin(), hosts_.end(), is_there)) {
+    hosts_.push_back(kept);
+  }
+  return kept;
 }
 
 bool LocalMap::Add(std::string_view name, const Entry& entry) {

@@ -70,6 +70,10 @@ class LocalMap {
   // at another host.
   std::vector<Move> MovesFrom(const LocalMap& before) const;
 
+  // One location of each host that is named, of at most kMostHosts.
+  static constexpr size_t kMostHosts = 64;
+  const std::vector<const Location*>& hosts() const { return hosts_; }
+
   size_t size() const { return entries_.size() + patterns_.size(); }
 
  private:
@@ -87,6 +91,7 @@ class LocalMap {
 
   std::deque<std::string> texts_;
   std::deque<Location> locations_;
+  std::vector<const Location*> hosts_;
   absl::flat_hash_map<absl::string_view, Entry, HashIgnoringCase,
                       EqualIgnoringCase>
       entries_;

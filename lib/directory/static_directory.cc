@@ -73,6 +73,15 @@ std::optional<LocateResult> StaticDirectory::LocateNow(std::string_view name) {
   return entry->LocationOf(name);
 }
 
+std::vector<Location> StaticDirectory::SampleLocations(size_t most) {
+  const auto map = map_.Get();
+  std::vector<Location> sample;
+  for (const Location* location : map->hosts()) {
+    if (sample.size() < most) sample.push_back(*location);
+  }
+  return sample;
+}
+
 void StaticDirectory::set_move_observer(MoveObserver observer) {
   moves_.set_observer(std::move(observer));
 }

@@ -25,6 +25,7 @@ class StaticDirectory : public Directory {
   std::unique_ptr<Operation> Locate(std::string_view name,
                                     LocateCallback done) override;
   std::optional<LocateResult> LocateNow(std::string_view name) override;
+  std::vector<Location> SampleLocations(size_t most) override;
   // The observer hears of accounts with entries of their own. Those whom a
   // pattern or "@domain" sends elsewhere aren't told.
   void set_move_observer(MoveObserver observer) override;

@@ -60,6 +60,25 @@ class StaticDirectoryTest : public testing::Test {
   std::optional<Denial> denial_;  // the last
 };
 
+TEST_F(StaticDirectoryTest, NamesEachHostOnce) {
+  LocalMap map;
+  for (const char* host : {"store1", "store2", "store1"}) {
+    Location location;
+    location.host = Endpoint{host, 0};
+    map.Keep(std::move(location));
+  }
+  map.Keep(Location());
+  EXPECT_EQ(map.hosts().size(), 2u);
+  for (size_t i = 0; i < 2 * LocalMap::kMostHosts; ++i) {
+    Location location;
+    location.host = Endpoint{"host" + std::to_string(i), 0};
+    map.Keep(std::move(location));
+  }
+  EXPECT_EQ(map.hosts().size(), LocalMap::kMostHosts);
+  EXPECT_EQ(directory_->SampleLocations(9).size(), 2u);
+  EXPECT_EQ(directory_->SampleLocations(1).front().host->host, "127.0.0.1");
+}
+
 TEST_F(StaticDirectoryTest, GivesTheCanonicalNameAndTheHost) {
   const auto account = Authenticate("ALICE@example.com", "secret");
   ASSERT_TRUE(account);

@@ -92,7 +92,8 @@ struct DownstreamOptions {
   // UpstreamReady): the machine announces of it what it can keep itself. Null:
   // not known; only what the machine does by itself is announced.
   std::shared_ptr<const std::vector<std::string>> upstream_capabilities;
-  // The SASL mechanisms in that list, which the machine finds in it by itself.
+  // The SASL mechanisms in that list, which the machine finds in it by itself:
+  // none while it isn't known. Nothing where no upstream sees the login.
   std::optional<std::vector<std::string>> upstream_mechanisms;
   DownstreamLimits limits;
 };

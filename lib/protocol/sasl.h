@@ -65,9 +65,9 @@ std::string_view SaslMechanismName(SaslMechanism mechanism);
 // operator allows it without. `options` tell how the connection stands.
 bool MaySendCredentials(const DownstreamOptions& options);
 
-// Whether `mechanism` can work on this connection, as it stands now, and at the
-// upstreams, as far as they are known: a token is handed through to one, and
-// who comes by EXTERNAL is logged in there by the master user's PLAIN. What is
+// Whether `mechanism` can work on this connection, as it stands now, and is
+// known to work at the upstreams: a token is handed through to one, and who
+// comes by EXTERNAL is logged in there by the master user's PLAIN. What is
 // announced is exactly what is offered.
 bool IsOffered(SaslMechanism mechanism, const DownstreamOptions& options);
 

@@ -105,6 +105,10 @@ TEST(SaslOfferTest, FollowsWhatTheUpstreamsHave) {
   options.external_mechanism = true;
   options.tls.client_identity = "alice@example.com";
   options.tls.client_certificate_verified = true;
+  options.upstream_mechanisms.emplace();  // not known yet
+  EXPECT_TRUE(IsOffered(SaslMechanism::kPlain, options));
+  EXPECT_FALSE(IsOffered(SaslMechanism::kXoauth2, options));
+  EXPECT_FALSE(IsOffered(SaslMechanism::kExternal, options));
   options.upstream_mechanisms = {"xoauth2"};
   EXPECT_TRUE(IsOffered(SaslMechanism::kPlain, options));
   EXPECT_TRUE(IsOffered(SaslMechanism::kLogin, options));

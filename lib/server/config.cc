@@ -414,7 +414,11 @@ class ConfigReader {
     config_.drain_timeout = root.Duration("drainTimeout", absl::Seconds(30));
     config_.move_hold = root.Duration("moveHold", absl::Seconds(30));
     config_.capability_interval =
-        root.Duration("capabilityInterval", absl::Minutes(5), absl::Seconds(1));
+        root.Duration("capabilityInterval", absl::Minutes(5));
+    if (config_.capability_interval > absl::ZeroDuration() &&
+        config_.capability_interval < absl::Seconds(1)) {
+      root.Fault("capabilityInterval", "neither 0s nor at least 1s");
+    }
   }
 
   void ReadMechanisms(JsonReader& root) {

@@ -78,7 +78,7 @@ struct Config {
   absl::Duration idle_timeout;
   absl::Duration drain_timeout;
   absl::Duration move_hold;
-  absl::Duration capability_interval;
+  absl::Duration capability_interval;  // 0: nobody is asked
   std::vector<std::string> capabilities;  // [] = learned
   bool token_mechanisms = false;
   bool external_mechanism = false;

@@ -277,6 +277,8 @@ TEST(ConfigTest, NamesThePlaceAndTheFault) {
        "c.json: /tls/certificates/0/privateKey: missing"},
       {Small(R"(, "tls": {"minimumVersion": "TLSv1"})"),
        "c.json: /tls/minimumVersion: \"TLSv1\" is none of TLSv1.2, TLSv1.3"},
+      {Small(R"(, "capabilityInterval": "500ms")"),
+       "c.json: /capabilityInterval: neither 0s nor at least 1s"},
       {Small(R"(, "mapping": {"userMap": "n"})"),
        "c.json: /mapping/userMap: \"n\" is not in /userMaps"},
       {Small(R"(, "mapping": {"mappingHost": "a", "mappingPort": 70000})"),

@@ -120,12 +120,16 @@ void SetCaches(Runtime& runtime, const Runtime* previous) {
 }
 
 // What is configured, or else what is learned, by whom `previous` has too.
-UpstreamKnowledge MakeKnowledge(const std::vector<std::string>& fixed,
+UpstreamKnowledge MakeKnowledge(const Config& config,
+                                const std::vector<std::string>& fixed,
                                 const UpstreamKnowledge* previous) {
   if (!fixed.empty()) {
     return {std::make_shared<LearnedCapabilities>(
                 std::make_shared<const std::vector<std::string>>(fixed)),
             nullptr};
+  }
+  if (config.capability_interval == absl::ZeroDuration()) {
+    return {std::make_shared<LearnedCapabilities>(), nullptr};
   }
   if (previous != nullptr && previous->met != nullptr) return *previous;
   return {std::make_shared<LearnedCapabilities>(),
@@ -135,18 +139,19 @@ UpstreamKnowledge MakeKnowledge(const std::vector<std::string>& fixed,
 void SetKnowledge(Runtime& runtime, const Runtime* previous) {
   const Config& config = runtime.config;
   runtime.knowledge =
-      MakeKnowledge(config.capabilities,
+      MakeKnowledge(config, config.capabilities,
                     previous == nullptr ? nullptr : &previous->knowledge);
   if (!config.smtp) return;
   runtime.home_knowledge =
-      MakeKnowledge(config.smtp->home_capabilities,
+      MakeKnowledge(config, config.smtp->home_capabilities,
                     previous == nullptr ? nullptr : &previous->home_knowledge);
   // A list that is configured is announced as it stands.
   if (!config.capabilities.empty()) return;
   runtime.relay_knowledge = MakeKnowledge(
-      {}, previous == nullptr ? nullptr : &previous->relay_knowledge);
+      config, {}, previous == nullptr ? nullptr : &previous->relay_knowledge);
   runtime.fallback_knowledge = MakeKnowledge(
-      {}, previous == nullptr ? nullptr : &previous->fallback_knowledge);
+      config, {},
+      previous == nullptr ? nullptr : &previous->fallback_knowledge);
 }
 
 // All but where they lead to, and what is known of that.

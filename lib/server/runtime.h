@@ -21,7 +21,7 @@ namespace gatehouse {
 // What one kind of upstream offers, and which of them have been met.
 struct UpstreamKnowledge {
   std::shared_ptr<LearnedCapabilities> capabilities;
-  std::shared_ptr<UpstreamsMet> met;  // null: capabilities are configured
+  std::shared_ptr<UpstreamsMet> met;  // null: nobody is asked
 };
 
 // A configuration brought to life: every file that it names has been read. All

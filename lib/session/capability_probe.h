@@ -16,13 +16,20 @@
 namespace gatehouse {
 
 // Learns what the upstreams offer before login, so that nobody has to type it:
-// asks the default upstream and those that sessions were let into lately, at
-// once and then every `interval`, and publishes in settings->capabilities what
-// all of them have in common (Protocol::CommonCapabilities).
+// asks the default upstream, those that sessions were let into lately, those
+// that the directory can name by itself (Directory::SampleLocations) and the
+// names in /upstream/allowedHosts, at once and then every `interval`, and
+// publishes in settings->capabilities what all of them have in common
+// (Protocol::CommonCapabilities).
 //
 // An upstream that doesn't answer keeps its last answer. One that has never
-// answered isn't counted; while none has, the published list is null: not
-// known. A host first met between two rounds is asked within a minute.
+// answered isn't counted, and is asked again each minute; while none has, the
+// published list is null: not known. It stays so until each has answered or
+// failed, so that the first list needn't be taken back at once. A host first
+// met between two rounds is asked within a minute, and within a second while
+// nothing is known.
+//
+// At most UpstreamsMet::kMost are asked, and few at a time.
 //
 // One per configuration, on one worker's network and that thread; the workers
 // share what it publishes. Not needed where the list is configured.
@@ -43,14 +50,18 @@ class CapabilityProbe {
     absl::Time due = absl::InfinitePast();
     std::unique_ptr<Operation> asking;
     std::optional<std::vector<std::string>> answer;
+    bool heard = false;  // it has answered or failed
     bool failing = false;
   };
 
+  std::map<std::string, UpstreamTarget> Targets() const;
   void Wake();
   void Gather();
+  void AskWhoIsDue();
   void Ask(const std::string& name, Upstream& upstream);
   void OnOutcome(const std::string& name, UpstreamOutcome outcome);
   void OnFailure(const std::string& name, const Failure& failure);
+  bool AllAreHeard() const;
   void Publish();
 
   Network& network_;

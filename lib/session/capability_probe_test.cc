@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "lib/protocol/proxy_header.h"
 #include "lib/session/upstreams_met.h"
 #include "lib/testing/fake_network.h"
+#include "lib/testing/one_user_directory.h"
 #include "lib/testing/recording_log.h"
 
 namespace gatehouse {
@@ -100,6 +102,111 @@ TEST_F(CapabilityProbeTest, PublishesWhatAllHaveInCommon) {
   EXPECT_EQ(Learned(), (Lines{"TOP", "UTF8"}));
 }
 
+// Whatever order they answer in, nothing is promised and then taken back.
+TEST_F(CapabilityProbeTest, PublishesNothingBeforeAllWereHeard) {
+  Store("10.0.0.1");
+  Store("10.0.0.2");
+  settings_->upstreams_met->Note(Target("10.0.0.2"), network_.Now());
+  settings_->upstreams_met->Note(Target("10.0.0.3"), network_.Now());
+  Begin();
+  Answer("10.0.0.1", "TOP\r\nUIDL\r\n");
+  EXPECT_EQ(Learned(), Lines{"unknown"});
+  Answer("10.0.0.2", "UIDL\r\n");
+  EXPECT_EQ(Learned(), Lines{"UIDL"});
+}
+
+// A directory that knows hosts without asking, as a file does.
+class ListingDirectory : public OneUserDirectory {
+ public:
+  using OneUserDirectory::OneUserDirectory;
+  std::vector<Location> SampleLocations(size_t most) override {
+    return locations;
+  }
+  void Add(const std::string& host) {
+    Location location;
+    location.host = Endpoint{host, 0};
+    locations.push_back(location);
+  }
+  std::vector<Location> locations;
+};
+
+TEST_F(CapabilityProbeTest, AsksTheHostsThatTheDirectoryNames) {
+  Store("10.0.0.2");
+  Store("10.0.0.3");
+  auto directory = std::make_shared<ListingDirectory>(network_);
+  directory->Add("10.0.0.2");
+  directory->Add("10.0.0.3");
+  directory->Add("10.0.0.2");
+  settings_->directory = directory;
+  settings_->default_upstream.reset();
+  Begin();
+  Answer("10.0.0.2", "TOP\r\nUIDL\r\n");
+  Answer("10.0.0.3", "TOP\r\n");
+  EXPECT_EQ(Learned(), Lines{"TOP"});
+  directory->locations.pop_back();  // still named once
+  directory->locations.pop_back();
+  network_.Advance(absl::Minutes(1));
+  EXPECT_EQ(Learned(), (Lines{"TOP", "UIDL"}));
+}
+
+TEST_F(CapabilityProbeTest, AsksTheNamesThatAreAllowed) {
+  settings_->default_upstream.reset();
+  settings_->upstream.rules.hosts = {*HostPattern::Parse("store1.example.com"),
+                                     *HostPattern::Parse(".example.org"),
+                                     *HostPattern::Parse("10.0.0.0/8")};
+  network_.ScriptResolve(
+      "store1.example.com",
+      std::vector<SocketAddress>{*SocketAddress::Parse("10.0.0.2", 0)});
+  Store("10.0.0.2");
+  Begin();
+  Answer("10.0.0.2", "TOP\r\n");
+  EXPECT_EQ(Learned(), Lines{"TOP"});
+  EXPECT_EQ(network_.asked().size(), 1u);
+}
+
+TEST_F(CapabilityProbeTest, AsksFewAtATimeAndNotWithoutEnd) {
+  auto directory = std::make_shared<ListingDirectory>(network_);
+  for (int i = 1; i <= 200; ++i) {
+    Store("10.0.1." + std::to_string(i), FakeNetwork::ConnectScript::kStall);
+    directory->Add("10.0.1." + std::to_string(i));
+  }
+  settings_->directory = directory;
+  Store("10.0.0.1");
+  Begin();
+  EXPECT_EQ(network_.asked().size(), 4u);
+  Answer("10.0.0.1", "TOP\r\n");
+  EXPECT_EQ(network_.asked().size(), 5u);
+  // Each is given up in its time: all have been asked once in the first round.
+  std::set<std::string> asked;
+  network_.Advance(absl::Minutes(10));
+  for (const SocketAddress& address : network_.asked()) {
+    asked.insert(address.AddressText());
+  }
+  EXPECT_EQ(asked.size(), UpstreamsMet::kMost);
+  EXPECT_EQ(Learned(), Lines{"TOP"});
+}
+
+// A fresh node before a directory that can't be listed: the first login tells
+// it of a store.
+TEST_F(CapabilityProbeTest, WhileNothingIsKnownTheFirstHostMetIsAskedAtOnce) {
+  settings_->default_upstream.reset();
+  Store("10.0.0.2");
+  Begin();
+  network_.Advance(absl::Hours(1));
+  settings_->upstreams_met->Note(Target("10.0.0.2"), network_.Now());
+  network_.Advance(absl::Seconds(1));
+  Answer("10.0.0.2", "UIDL\r\n");
+  EXPECT_EQ(Learned(), Lines{"UIDL"});
+}
+
+TEST_F(CapabilityProbeTest, OneThatHasNeverAnsweredIsAskedAgainEachMinute) {
+  Begin();
+  Store("10.0.0.1");
+  network_.Advance(absl::Minutes(1));
+  Answer("10.0.0.1", "TOP\r\n");
+  EXPECT_EQ(Learned(), Lines{"TOP"});
+}
+
 TEST_F(CapabilityProbeTest, AsksAgainAfterTheInterval) {
   Store("10.0.0.1");
   Begin();
@@ -146,7 +253,7 @@ TEST_F(CapabilityProbeTest, UnknownWhileNobodyAnswers) {
   network_.Advance(kInterval);
   EXPECT_EQ(Learned(), Lines{"unknown"});
   Store("10.0.0.1");
-  network_.Advance(kInterval);
+  network_.Advance(absl::Minutes(1));
   Answer("10.0.0.1", "TOP\r\n");
   EXPECT_EQ(Learned(), Lines{"TOP"});
 }
@@ -156,7 +263,7 @@ TEST_F(CapabilityProbeTest, AStoreThatStallsIsGivenUp) {
   Begin();
   network_.Advance(settings_->upstream.login_timeout);
   EXPECT_EQ(network_.connected()[0]->end(), FakePeer::End::kFinished);
-  network_.Advance(kInterval);
+  network_.Advance(absl::Minutes(1));
   EXPECT_EQ(Asked("10.0.0.1"), 2u);
 }
 
@@ -165,6 +272,7 @@ TEST_F(CapabilityProbeTest, NewHostsAreAskedWithinAMinute) {
   Store("10.0.0.2");
   Begin();
   Answer("10.0.0.1", "TOP\r\nUIDL\r\n");
+  network_.Advance(absl::Seconds(1));
   settings_->upstreams_met->Note(Target("10.0.0.2"), network_.Now());
   network_.Advance(absl::Minutes(1));
   Answer("10.0.0.2", "UIDL\r\n");

@@ -77,7 +77,7 @@ struct UpstreamSettings {
 enum class PlaintextLogin { kNever, kLoopback, kAlways };
 
 // What the upstreams offer before login; written by the capability probe from
-// time to time, read by every new session.
+// time to time, or once by who knows it, read by every new session.
 using LearnedCapabilities = Published<std::vector<std::string>>;
 using CapabilitiesView = PublishedView<std::vector<std::string>>;
 
@@ -109,7 +109,8 @@ struct SessionSettings {
 
   UpstreamSettings upstream;
 
-  bool token_mechanisms = false;  // OAUTHBEARER and XOAUTH2 are announced
+  // OAUTHBEARER and XOAUTH2 are announced where `capabilities` has them.
+  bool token_mechanisms = false;
   // Whether a verified client certificate may log in by EXTERNAL, as whom it
   // names (TlsServerContext::Options::client_identity). Needs an
   // upstream.login without a password.
@@ -127,7 +128,9 @@ struct SessionSettings {
   std::shared_ptr<FailedLogins> failed_logins;
   SpliceOptions joined;  // of sessions that are joined
 
-  std::shared_ptr<CapabilitiesView> capabilities;  // null: none are learned
+  // Null, or what it publishes is: not known, and no client is promised what
+  // depends on a store.
+  std::shared_ptr<CapabilitiesView> capabilities;
   // Where a session notes the store that let it in; null: nobody asks.
   std::shared_ptr<UpstreamsMet> upstreams_met;
 };

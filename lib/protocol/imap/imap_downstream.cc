@@ -144,10 +144,10 @@ ImapDownstream::ImapDownstream(DownstreamOptions options)
       command_framer_(
           {options_.limits.line_bytes, options_.limits.literal_bytes}),
       line_framer_(options_.limits.line_bytes) {
-  if (options_.upstream_capabilities != nullptr) {
-    options_.upstream_mechanisms =
-        SaslMechanismsIn(*options_.upstream_capabilities);
-  }
+  options_.upstream_mechanisms =
+      options_.upstream_capabilities == nullptr
+          ? std::vector<std::string>()
+          : SaslMechanismsIn(*options_.upstream_capabilities);
   output_ = "* OK [CAPABILITY";
   AppendFrontEndCapabilities(options_, output_);
   output_ += "] Ready\r\n";

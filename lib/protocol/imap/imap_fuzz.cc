@@ -25,6 +25,9 @@ DownstreamOptions OptionsFor(char kind) {
   options.start_tls_offered = kind == 'S';
   options.tls_active = kind != 'S';
   options.token_mechanisms = true;
+  options.upstream_capabilities =
+      std::make_shared<const std::vector<std::string>>(
+          std::vector<std::string>{"AUTH=OAUTHBEARER", "AUTH=XOAUTH2"});
   options.limits.bad_commands = 100;
   return options;
 }

@@ -63,17 +63,12 @@ std::string_view RefusalReply(LoginRefusal::Kind kind) {
 }
 
 // What is announced before login holds after it too, so it is the upstreams'
-// to say. `ours_too`: this machine keeps it by itself until then, and says so
-// while nothing is known of the upstreams.
-struct Capability {
-  std::string_view name;
-  bool ours_too;
-};
-constexpr Capability kCapabilities[] = {
-    {"TOP", false},           {"UIDL", false},      {"RESP-CODES", true},
-    {"AUTH-RESP-CODE", true}, {"PIPELINING", true}, {"EXPIRE", false},
-    {"LOGIN-DELAY", false},   {"UTF8", false},
-};
+// to say, and not said while nothing is known of them.
+constexpr std::string_view kLearned[] = {
+    "TOP", "UIDL", "RESP-CODES", "PIPELINING", "EXPIRE", "LOGIN-DELAY", "UTF8"};
+
+// About refused logins only (RFC 3206 §6), which are this machine's to word.
+constexpr std::string_view kOwn = "AUTH-RESP-CODE";
 
 }  // namespace
 
@@ -110,11 +105,9 @@ const Pop3Downstream::Command Pop3Downstream::kCommands[] = {
 
 Pop3Downstream::Pop3Downstream(DownstreamOptions options)
     : options_(std::move(options)) {
-  if (options_.upstream_capabilities != nullptr) {
-    const std::string* mechanisms = LearnedLine("SASL");
-    options_.upstream_mechanisms =
-        SplitWords(mechanisms == nullptr ? "" : AfterFirstWord(*mechanisms));
-  }
+  const std::string* mechanisms = LearnedLine("SASL");
+  options_.upstream_mechanisms =
+      SplitWords(mechanisms == nullptr ? "" : AfterFirstWord(*mechanisms));
   Say("+OK " + options_.host_name + " POP3 ready.");
 }
 
@@ -242,14 +235,10 @@ Pop3Downstream::Outcome Pop3Downstream::OnCapa(std::string_view) {
 }
 
 void Pop3Downstream::ListCapabilities() {
-  const bool learned = options_.upstream_capabilities != nullptr;
-  for (const Capability& capability : kCapabilities) {
-    if (const std::string* line = LearnedLine(capability.name)) {
-      Say(*line);
-    } else if (!learned && capability.ours_too) {
-      Say(capability.name);
-    }
+  for (const std::string_view name : kLearned) {
+    if (const std::string* line = LearnedLine(name)) Say(*line);
   }
+  Say(kOwn);
   if (MaySendCredentials(options_)) Say("USER");
   const std::string mechanisms = MechanismList(" ");
   if (!mechanisms.empty()) Say("SASL" + mechanisms);

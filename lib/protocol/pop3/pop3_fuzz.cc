@@ -22,6 +22,9 @@ std::string RunDownstream(std::string_view bytes, size_t piece) {
   options.host_name = "mx";
   options.tls_active = true;
   options.token_mechanisms = true;
+  options.upstream_capabilities =
+      std::make_shared<const std::vector<std::string>>(
+          std::vector<std::string>{"SASL OAUTHBEARER XOAUTH2"});
   auto machine = Pop3Protocol().NewDownstream(options);
   std::string seen;
   for (const std::string_view part : ChopEvery(bytes, piece)) {

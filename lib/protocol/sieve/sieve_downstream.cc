@@ -44,20 +44,18 @@ std::string_view RefusalReply(LoginRefusal::Kind kind) {
   return "NO (TRYLATER) \"Temporarily unavailable, try again later.\"";
 }
 
-// The upstreams' capabilities that hold through a front end. Two must be there
-// (§1.7); while nothing is known of the upstreams no extension is promised.
+// The upstreams' capabilities that hold through a front end. While nothing is
+// known of the upstreams no extension is promised. VERSION must be there too
+// (§1.7), but is a promise that servers older than the RFC can't keep.
 struct Learned {
   std::string_view name;
-  std::string_view least;
   bool must;
-  bool must_if_unknown;
 };
 constexpr Learned kLearned[] = {
-    {"SIEVE", "", true, true},
-    {"NOTIFY", "", false, false},
-    {"MAXREDIRECTS", "", false, false},
-    // Not said for servers that are older than the RFC and don't say it.
-    {"VERSION", "1.0", false, true},
+    {"SIEVE", true},
+    {"NOTIFY", false},
+    {"MAXREDIRECTS", false},
+    {"VERSION", false},
 };
 
 }  // namespace
@@ -80,10 +78,7 @@ const SieveDownstream::Command SieveDownstream::kCommands[] = {
 SieveDownstream::SieveDownstream(DownstreamOptions options)
     : options_(std::move(options)),
       parser_(options_.limits.line_bytes, options_.limits.line_bytes) {
-  if (options_.upstream_capabilities != nullptr) {
-    options_.upstream_mechanisms =
-        SplitWords(LearnedValue("SASL").value_or(""));
-  }
+  options_.upstream_mechanisms = SplitWords(LearnedValue("SASL").value_or(""));
   ListCapabilities(options_.host_name + " ManageSieve ready.");
 }
 
@@ -222,10 +217,8 @@ void SieveDownstream::ListCapabilities(std::string_view ok_text) {
   if (options_.start_tls_offered && !options_.tls_active) Say("\"STARTTLS\"");
   for (const Learned& learned : kLearned) {
     const auto value = LearnedValue(learned.name);
-    const bool unknown = options_.upstream_capabilities == nullptr;
-    const bool must = unknown ? learned.must_if_unknown : learned.must;
-    if (value || must) {
-      ListCapability(learned.name, value.value_or(learned.least));
+    if (value || learned.must) {
+      ListCapability(learned.name, value.value_or(""));
     }
   }
   output_ += "OK ";

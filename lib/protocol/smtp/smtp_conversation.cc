@@ -63,9 +63,11 @@ SmtpConversation::SmtpConversation(SmtpReceiverOptions options)
       intake_(ReadSmtpExtensions(SmtpOffer(options_)).size.value_or(0)) {
   // A token is for the upstream that knows its issuer, and none is asked here.
   if (!options_.hands_over) options_.downstream.token_mechanisms = false;
-  if (options_.hands_over && options_.downstream.upstream_capabilities) {
-    options_.downstream.upstream_mechanisms =
-        SmtpMechanisms(*options_.downstream.upstream_capabilities);
+  if (options_.hands_over) {
+    const auto& learned = options_.downstream.upstream_capabilities;
+    options_.downstream.upstream_mechanisms = learned == nullptr
+                                                  ? std::vector<std::string>()
+                                                  : SmtpMechanisms(*learned);
   }
   Say(220, "", options_.downstream.host_name + " ESMTP");
 }
