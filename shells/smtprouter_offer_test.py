@@ -38,7 +38,8 @@ class OfferTest(OfferTestCase):
         fallback_relay = self.mail_store(EHLO=offers(*fallback))
         return self.start_with_tls(
             mapping={"userMap": "Map", "mappingHost": HOST, "mappingPort": self.store.port},
-            fallbackRelay={"host": HOST, "port": fallback_relay.port}, spoolFolder="/tmp", **settings)
+            fallbackRelay={"host": HOST, "port": fallback_relay.port}, spoolFolder="/tmp",
+            capabilityInterval="1s", **settings)
 
     def test_promises_only_what_the_relays_keep_too(self):
         router = self.start_before(
