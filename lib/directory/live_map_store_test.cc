@@ -233,13 +233,13 @@ TEST_F(LiveMapStoreTest, ReadersSeeWholeEntriesAtAnyTime) {
         const std::string uid = "u" + std::to_string(i);
         int found = 0;
         reader.Find(uid, [&](const LdapEntry* entry) {
-          ++found;
           const std::string version =
               entry->Values("mailhost").front().substr(4);
           faults += entry->Values("cn").front() != ballast + version;
-          faults += entry->Values("uid").front() != uid;
+          // Else it is another one, whose key has the same hash.
+          found += entry->Values("uid").front() == uid;
         });
-        faults += found == 0;
+        faults += found != 1;
       }
     });
   }
