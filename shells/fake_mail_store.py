@@ -19,38 +19,47 @@ USUAL = {
 class FakeMailStore(ThreadedStore):
     """`says`: other answers than the usual ones; in place of b"" it is silent.
 
-    `received` is all that it was ever sent, `recipients` the addresses of each RCPT, and
-    `messages` the octets of each message as they stood between 354 and the final dot.
+    `received` is all that it was ever sent, `recipients` the addresses of each RCPT,
+    `messages` the octets of each message as they stood between 354 and the final dot, and
+    `deliveries` the same with the recipients of each.
     """
 
-    def __init__(self, **says):
+    def __init__(self, where=None, **says):
         self.says = {**USUAL, **says}
-        self.received = b""
+        self.received = bytearray()
         self.recipients = []
-        self.messages = []
-        super().__init__()
+        self.deliveries = []
+        super().__init__(**(where or {}))
+
+    @property
+    def messages(self):
+        return [message for _, message in self.deliveries]
 
     def _converse(self, connection):
+        envelope = []
         with connection, connection.makefile("rb") as lines:
             try:
                 connection.sendall(self.says["greeting"])
                 for line in lines:
                     self.received += line
                     verb = line[:4].decode(errors="replace").upper()
+                    if verb in ("MAIL", "RSET"):
+                        envelope = []
                     if verb == "RCPT":
-                        self.recipients.append(re.search(rb"<(.*)>", line)[1].decode())
+                        envelope.append(re.search(rb"<(.*)>", line)[1].decode())
+                        self.recipients.append(envelope[-1])
                     connection.sendall(self.says.get(verb, b"500 5.5.1 what?\r\n"))
                     if verb == "DATA" and self.says["DATA"].startswith(b"354"):
-                        self._take_message(lines)
+                        self._take_message(lines, envelope)
                         connection.sendall(self.says["message"])
             except OSError:
                 pass  # the router went first
 
-    def _take_message(self, lines):
+    def _take_message(self, lines, envelope):
         message = b""
         for line in lines:
             self.received += line
             if line == b".\r\n" and message.endswith(b"\r\n"):
-                self.messages.append(message)
+                self.deliveries.append((envelope, message))
                 return
             message += line

@@ -11,10 +11,10 @@ from shells.dialects import Imap
 class ThreadedStore:
     """Listens; a thread for each connection calls _converse(connection)."""
 
-    def __init__(self, host="127.0.0.1"):
+    def __init__(self, host="127.0.0.1", port=0):
         self.connections = 0
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._listener = socket.create_server((host, 0), family=family, backlog=1024)
+        self._listener = socket.create_server((host, port), family=family, backlog=1024)
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -37,10 +37,10 @@ class FakeStore(ThreadedStore):
     """Takes any password but "refused"; after the login every line comes back
     with the store's name before it."""
 
-    def __init__(self, name="store", dialect=Imap, host="127.0.0.1"):
+    def __init__(self, name="store", dialect=Imap, **where):
         self.name, self.dialect = name.encode(), dialect
         self.logins = []  # (user, password)
-        super().__init__(host)
+        super().__init__(**where)
 
     def _converse(self, connection):
         with connection, connection.makefile("rwb", buffering=0) as stream:

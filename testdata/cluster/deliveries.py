@@ -83,19 +83,23 @@ class Mta:
         try:
             with smtplib.SMTP(HOST, self.port, timeout=self.seconds) as client:
                 client.ehlo("mta.example.org")
-                code, text = client.mail(message.sender)
-                accepted = []
-                if code == 250:
-                    for recipient in recipients:
-                        code, text = client.rcpt(recipient)
-                        self._check(code, text)
-                        accepted += [recipient] * (code == 250)
-                if accepted:
-                    code, text = client.data(message.text)
-                self._check(code, text)
-                return accepted if code == 250 else []
+                return self.transact(client, message, recipients)
         except (smtplib.SMTPServerDisconnected, smtplib.SMTPConnectError, OSError):
             return []  # nobody knows: all of it again
+
+    def transact(self, client, message, recipients):
+        """One transaction of a conversation that has begun."""
+        code, text = client.mail(message.sender)
+        accepted = []
+        if code == 250:
+            for recipient in recipients:
+                code, text = client.rcpt(recipient)
+                self._check(code, text)
+                accepted += [recipient] * (code == 250)
+        if accepted:
+            code, text = client.data(message.text)
+        self._check(code, text)
+        return accepted if code == 250 else []
 
     @staticmethod
     def _check(code, text):
