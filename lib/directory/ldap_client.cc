@@ -458,7 +458,9 @@ LdapSyncEvent LdapConnection::ReadSync(ldapmsg* message, int type) {
     ldap_parse_result(handle_, message, &code, nullptr, &raw_text, nullptr,
                       nullptr, /*freeit=*/0);
     const Text text(raw_text);
-    return LdapSyncEnd{ReasonOf(code, text ? text.get() : ""), true,
+    const bool no_time = code == LDAP_BUSY || code == LDAP_UNAVAILABLE ||
+                         code == LDAP_TIMELIMIT_EXCEEDED;
+    return LdapSyncEnd{ReasonOf(code, text ? text.get() : ""), !no_time,
                        code == LDAP_SYNC_REFRESH_REQUIRED};
   }
   if (type == LDAP_RES_INTERMEDIATE) {

@@ -63,7 +63,8 @@ struct LdapSyncEntry {
 // Nothing comes any more.
 struct LdapSyncEnd {
   Failure failure;
-  // The server judged the request; false: the connection was lost.
+  // The server won't do what was asked; false: the connection was lost, or the
+  // server has no time.
   bool refused = false;
   // It can't tell what has changed since the cookie: ask without one.
   bool refresh_required = false;

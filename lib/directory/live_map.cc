@@ -143,8 +143,12 @@ std::vector<Location> LiveMap::Reader::SampleLocations(size_t most) const {
 
 void LiveMap::BeginRefresh() {
   store_.BeginMarking();
+  // One that was cut off has seen a part: going on from there, the server would
+  // say nothing of what the map has and the directory hasn't.
+  if (loads_all_) cookie_.clear();
+  loads_all_ = cookie_.empty();
   // What was known may have had them.
-  if (cookie_.empty()) has_references_.store(false);
+  if (loads_all_) has_references_.store(false);
 }
 
 void LiveMap::OnEntry(LdapSyncEntry event) {
@@ -207,9 +211,15 @@ bool LiveMap::OnInfo(const LdapSyncInfo& info) {
     return false;
   }
   const auto& end = std::get<LdapSyncPhaseEnd>(info);
-  if (!end.unmentioned_stays) store_.RemoveUnmarked();
+  // slapd ends a refresh of everything as if unmentioned ones stayed: it knows
+  // of nothing that was there before.
+  if (!end.unmentioned_stays || (end.refresh_done && loads_all_)) {
+    store_.RemoveUnmarked();
+  }
   KeepCookie(end.cookie);
-  if (!end.refresh_done || state() == State::kLive) return false;
+  if (!end.refresh_done) return false;
+  loads_all_ = false;
+  if (state() == State::kLive) return false;
   state_.store(State::kLive, std::memory_order_release);
   return true;
 }

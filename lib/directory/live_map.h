@@ -124,6 +124,7 @@ class LiveMap {
   std::atomic<bool> has_references_ = false;
 
   std::string cookie_;
+  bool loads_all_ = false;  // the refresh under way began with nothing
 };
 
 // By the connector's name.

@@ -17,12 +17,8 @@ constexpr absl::Duration kSilence = absl::Seconds(5);
 
 constexpr absl::Duration kLostLogPause = absl::Minutes(1);
 
-// Of a map that is outdated: a million entries take a minute.
+// From one coming of everything to the next: a million entries take a minute.
 constexpr absl::Duration kReloadPause = absl::Minutes(1);
-
-// Every replica has refused so often to go on from the cookie: the directory
-// may have been restored from an older copy.
-constexpr size_t kMostRefusals = 2;
 
 }  // namespace
 
@@ -86,16 +82,32 @@ void LiveMapFollower::OnEvent(LdapSyncEvent event) {
 void LiveMapFollower::OnEnd(LdapSyncEnd end) {
   const bool had_cookie = !map_->cookie().empty();
   if (end.refresh_required && had_cookie) {
+    const bool at_once = network_.Now() >= next_reload_;
+    ForgetCookie(end.failure);
+    if (!at_once) return Leave(end.failure);
     Lose();
-    map_->ForgetCookie();
     return Follow();
   }
+  // Not the next replica's refusal, but the last one's: one that was restored
+  // from an older copy may yet be brought up by the others.
   if (end.refused && had_cookie && !live_ &&
-      ++refusals_ >= kMostRefusals * options_->urls.size()) {
-    refusals_ = 0;
-    map_->ForgetCookie();
+      ++refusals_ >= options_->urls.size()) {
+    ForgetCookie(end.failure);
   }
   Leave(end.failure);
+}
+
+// At once where nobody goes on from it: a server that was restored from an
+// older copy accepts it again after its next change, and tells nothing of what
+// had changed after that copy.
+void LiveMapFollower::ForgetCookie(const Failure& refusal) {
+  refusals_ = 0;
+  map_->ForgetCookie();
+  pause_ = std::max(pause_, next_reload_ - network_.Now());
+  next_reload_ = std::max(next_reload_, network_.Now()) + kReloadPause;
+  log_.Write(LogRecord("live_map_cookie_refused", LogRecord::Level::kWarning)
+                 .Text("connector", connector_)
+                 .Text("detail", refusal.text));
 }
 
 void LiveMapFollower::OnLive() {

@@ -16,11 +16,12 @@ namespace gatehouse {
 // Keeps a live map as its directory is: one connection to one replica, bound as
 // the administrator, on which all comes that is there and then each change of
 // it. A lost or silent replica is left for the next one, with growing pauses,
-// from the point that was reached; what the replica can't continue from there
-// comes anew, and until then the map stays as it was.
+// from the point that was reached. What no replica can continue from there
+// comes anew ("live_map_cookie_refused"), and until then the map stays as it
+// was.
 //
-// Where the map is found to be outdated everything comes anew as well, at most
-// once a minute ("live_map_outdated").
+// Where the map is found to be outdated everything comes anew as well
+// ("live_map_outdated"); neither more often than once a minute.
 //
 // Logs "live_map_complete" when everything is there for the first time,
 // "live_map_lost" (at most once a minute), "live_map_recovered", and once
@@ -42,6 +43,7 @@ class LiveMapFollower {
   void Follow();
   void OnEvent(LdapSyncEvent event);
   void OnEnd(LdapSyncEnd end);
+  void ForgetCookie(const Failure& refusal);
   void OnLive();
   void Lose();
   void Leave(const Failure& failure);

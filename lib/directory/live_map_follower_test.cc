@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "lib/net/loop_test_kit.h"
@@ -20,6 +22,9 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsSubsetOf;
+using ::testing::Not;
+using ::testing::UnorderedElementsAre;
 
 constexpr char kSyncprov[] =
     "index entryUUID,entryCSN eq\n"
@@ -53,10 +58,13 @@ class LiveMapFollowerTest : public LoopTest {
     options_->timeout = absl::Milliseconds(500);
   }
 
-  void Follow() {
+  // With a cookie: as a map that knew all until then, and has lost it.
+  void Follow(const std::string& cookie = "") {
     auto made = LiveMap::Create(options_, {});
     ASSERT_TRUE(made.ok()) << made.status();
+    reader_ = nullptr;
     map_ = *std::move(made);
+    map_->OnInfo(LdapSyncNewCookie{cookie});
     reader_ = std::make_unique<LiveMap::Reader>(*map_);
     follower_ = std::make_unique<LiveMapFollower>(*network_, log_, "Test",
                                                   options_, map_);
@@ -79,6 +87,20 @@ class LiveMapFollowerTest : public LoopTest {
       return std::find(log_.events().begin(), log_.events().end(), event) !=
              log_.events().end();
     });
+  }
+  // The hosts that are given until the map is live again.
+  std::set<std::string> HostsUntilLive(const std::string& uid) {
+    std::set<std::string> hosts;
+    EXPECT_TRUE(RunUntil([&] {
+      hosts.insert(HostOf(uid));
+      return map_->state() == LiveMap::State::kLive;
+    }));
+    return hosts;
+  }
+  int RefreshesAsked() const {
+    const std::vector<absl::string_view> parts =
+        absl::StrSplit(slapd_.Log(), "SRCH base=\"dc=example,dc=com\"");
+    return static_cast<int>(parts.size()) - 1;
   }
   void Add(std::string ldif) {
     slapd_.Modify(ldif.insert(ldif.find('\n') + 1, "changetype: add\n"));
@@ -194,18 +216,125 @@ TEST_F(LiveMapFollowerTest, ResumesFromItsCookie) {
   EXPECT_THAT(cookie, HasSubstr("csn="));
   // A map that knows nothing but the cookie sees the difference.
   follower_ = nullptr;
-  reader_ = nullptr;
   MoveTo("alice", "store6");
-  auto made = LiveMap::Create(options_, {});
-  ASSERT_TRUE(made.ok());
-  map_ = *std::move(made);
-  map_->OnInfo(LdapSyncNewCookie{cookie});
-  reader_ = std::make_unique<LiveMap::Reader>(*map_);
-  follower_ = std::make_unique<LiveMapFollower>(*network_, log_, "Test",
-                                                options_, map_);
+  Follow(cookie);
   ASSERT_TRUE(AwaitState(LiveMap::State::kLive));
   EXPECT_EQ(HostOf("alice"), "store6");
   EXPECT_EQ(map_->entries(), 1u);
+}
+
+// Its cookie is newer than the restored server's state, which says so (53).
+TEST_F(LiveMapFollowerTest, GoesBackWithAServerThatIsRestoredFromABackup) {
+  slapd_.Stop();
+  const std::string backup = slapd_.Dump();
+  ASSERT_THAT(backup, HasSubstr("contextCSN: "));
+  slapd_.Start();
+  Follow();
+  ASSERT_TRUE(AwaitState(LiveMap::State::kLive));
+  MoveTo("alice", "store9");
+  slapd_.Modify(DnOf("bob") + "changetype: delete\n");
+  Add(Person("carol", "store3"));
+  ASSERT_TRUE(AwaitHost("carol", "store3"));
+
+  slapd_.Stop();
+  slapd_.Restore(backup);
+  ASSERT_TRUE(AwaitState(LiveMap::State::kAway));
+  const int before = RefreshesAsked();
+  slapd_.Start();
+  EXPECT_THAT(HostsUntilLive("alice"), UnorderedElementsAre("store9", "store1"))
+      << "it serves what it knows until it knows better";
+  EXPECT_EQ(HostOf("alice"), "store1");
+  EXPECT_EQ(HostOf("bob"), "store2");
+  EXPECT_EQ(HostOf("carol"), "nobody");
+  EXPECT_EQ(RefreshesAsked() - before, 2)
+      << "from its cookie, and from scratch";
+  EXPECT_THAT(log_.events(),
+              ElementsAre("live_map_complete", "live_map_lost",
+                          "live_map_cookie_refused", "live_map_recovered"));
+  EXPECT_THAT(log_.text(), HasSubstr("consumer state is newer than provider!"));
+  MoveTo("bob", "store7");
+  EXPECT_TRUE(AwaitHost("bob", "store7"));
+}
+
+// The others may bring it up: only when none goes on everything comes anew.
+TEST_F(LiveMapFollowerTest, GoesOnWithAnotherReplicaWhereOneIsRestored) {
+  slapd_.Stop();
+  const std::string backup = slapd_.Dump();
+  slapd_.Start();
+  Follow();
+  ASSERT_TRUE(AwaitState(LiveMap::State::kLive));
+  MoveTo("alice", "store9");
+  ASSERT_TRUE(AwaitHost("alice", "store9"));
+  const std::string cookie = map_->cookie();
+  follower_ = nullptr;
+  slapd_.Stop();
+  RealSlapd other(SlapdOptions(kSyncprov));
+  other.Stop();
+  other.Restore(slapd_.Dump());
+  other.Start();
+  slapd_.Restore(backup);
+  slapd_.Start();
+
+  options_->urls.push_back(other.url());
+  Follow(cookie);
+  ASSERT_TRUE(AwaitState(LiveMap::State::kLive));
+  EXPECT_THAT(log_.text(), HasSubstr("consumer state is newer than provider!"));
+  EXPECT_THAT(log_.text(), HasSubstr("url=" + other.url()));
+  EXPECT_THAT(log_.events(), Not(Contains("live_map_cookie_refused")));
+}
+
+// All its entries are newer than the cookie, and with `syncprov-reloadhint` it
+// says that it can't tell what has changed (e-syncRefreshRequired).
+class LiveMapReloadHintTest : public LiveMapFollowerTest {
+ protected:
+  LiveMapReloadHintTest()
+      : LiveMapFollowerTest(std::string(kSyncprov) +
+                            "syncprov-reloadhint TRUE\n") {}
+};
+
+TEST_F(LiveMapReloadHintTest, BeginsAnewWithAServerThatWasLoadedAnew) {
+  Follow();
+  ASSERT_TRUE(AwaitState(LiveMap::State::kLive));
+  slapd_.Stop();
+  RunFor(absl::Seconds(1.1));  // slapadd dates entries by whole seconds
+  slapd_.Restore(RealSlapd::SuffixLdif() + Person("alice", "store9") +
+                 Person("carol", "store3"));
+  ASSERT_TRUE(AwaitState(LiveMap::State::kAway));
+  const int before = RefreshesAsked();
+  slapd_.Start();
+  EXPECT_THAT(HostsUntilLive("alice"), IsSubsetOf({"store1", "store9"}));
+  EXPECT_EQ(HostOf("alice"), "store9");
+  EXPECT_EQ(HostOf("bob"), "nobody");
+  EXPECT_EQ(HostOf("carol"), "store3");
+  EXPECT_EQ(map_->entries(), 2u);
+  EXPECT_EQ(RefreshesAsked() - before, 2);
+  EXPECT_THAT(slapd_.Log(), HasSubstr("err=4096"));
+  EXPECT_THAT(log_.events(),
+              ElementsAre("live_map_complete", "live_map_lost",
+                          "live_map_cookie_refused", "live_map_recovered"));
+}
+
+// slapd says e-syncRefreshRequired at the next change anywhere.
+TEST_F(LiveMapFollowerTest, KeepsWhatItKnowsWhileItsBaseIsGone) {
+  options_->account_base_dn = "ou=people,dc=example,dc=com";
+  const auto rename = [&](const std::string& from, const std::string& to) {
+    slapd_.Modify("dn: ou=" + from + ",dc=example,dc=com\n" +
+                  "changetype: modrdn\nnewrdn: ou=" + to +
+                  "\ndeleteoldrdn: 1\n");
+  };
+  Follow();
+  ASSERT_TRUE(AwaitState(LiveMap::State::kLive));
+  rename("people", "staff");
+  slapd_.Modify(
+      "dn: dc=example,dc=com\nchangetype: modify\nreplace: o\no: Other\n");
+  ASSERT_TRUE(AwaitEvent("live_map_cookie_refused"));
+  RunFor(absl::Seconds(1));
+  EXPECT_EQ(map_->state(), LiveMap::State::kAway);
+  EXPECT_EQ(HostOf("alice"), "store1");
+  rename("staff", "people");
+  ASSERT_TRUE(AwaitState(LiveMap::State::kLive));
+  EXPECT_EQ(HostOf("alice"), "store1");
+  EXPECT_THAT(log_.text(), HasSubstr("search base has changed"));
 }
 
 TEST_F(LiveMapFollowerTest, LeavesAHangingReplicaForTheNext) {
@@ -291,13 +420,35 @@ TEST_F(LiveMapFollowerTest, BeginsAnewWhereItsCookieIsTooOld) {
                         {std::string(kBound), std::string(kRefreshRequired),
                          std::string(kNothingThere)});
   options_->urls = {server.url()};
-  Follow();
-  map_->OnInfo(LdapSyncNewCookie{"too-old"});
+  Follow("too-old");
   ASSERT_TRUE(AwaitState(LiveMap::State::kLive));
   ASSERT_EQ(server.requests().size(), 3u);
   EXPECT_THAT(server.requests()[1], HasSubstr("too-old"));
-  EXPECT_THAT(server.requests()[2], testing::Not(HasSubstr("too-old")));
+  EXPECT_THAT(server.requests()[2], Not(HasSubstr("too-old")));
   EXPECT_EQ(HostOf("alice"), "nobody");
+}
+
+// Whatever a server says, everything comes anew once a minute at most.
+TEST_F(LiveMapFollowerTest, DoesNotBeginAnewOverAndOver) {
+  std::string there_then_not(
+      "\x30\x28\x02\x01\x03\x79\x23\x80\x18"
+      "1.3.6.1.4.1.4203.1.9.1.4"
+      "\x81\x07\xa2\x05\x04\x03new",
+      42);
+  there_then_not += kRefreshRequired;
+  there_then_not[there_then_not.size() - kRefreshRequired.size() + 4] = 3;
+  ScriptedServer server(
+      *network_,
+      {std::string(kBound), std::string(kRefreshRequired), there_then_not});
+  options_->urls = {server.url()};
+  Follow("too-old");
+  ASSERT_TRUE(AwaitEvent("live_map_lost"));
+  EXPECT_THAT(log_.events(),
+              ElementsAre("live_map_cookie_refused", "live_map_complete",
+                          "live_map_cookie_refused", "live_map_lost"));
+  RunFor(absl::Seconds(2));
+  EXPECT_EQ(server.requests().size(), 4u) << "the last is its farewell";
+  EXPECT_EQ(map_->state(), LiveMap::State::kAway);
 }
 
 TEST_F(LiveMapFollowerTest, LeavesAServerThatSpeaksNonsense) {

@@ -185,6 +185,39 @@ TEST_F(LiveMapTest, KeepsWhatTheDeletePhaseDoesNotName) {
   EXPECT_EQ(Find("bob"), "");
 }
 
+// As slapd ends it: with the delete phase, which it has nothing to say in.
+TEST_F(LiveMapTest, DropsWhatARefreshOfEverythingDoesNotBring) {
+  Load();
+  map_->OnLost(now_);
+  map_->ForgetCookie();
+  map_->BeginRefresh();
+  Send(State::kAdd, 1, "alice", "store3");
+  EXPECT_EQ(Find("alice"), "alice store3;");
+  EXPECT_EQ(Find("bob"), "bob store2;") << "may come yet";
+  EXPECT_TRUE(EndDeletePhase("second"));
+  EXPECT_EQ(Find("alice"), "alice store3;");
+  EXPECT_EQ(Find("bob"), "");
+  EXPECT_EQ(map_->cookie(), "second");
+}
+
+TEST_F(LiveMapTest, BeginsARefreshOfEverythingAgainWhereItWasCutOff) {
+  Load();
+  map_->OnLost(now_);
+  map_->ForgetCookie();
+  map_->BeginRefresh();
+  Send(State::kAdd, 1, "alice", "store3");
+  map_->OnInfo(LdapSyncNewCookie{"half"});
+  map_->BeginRefresh();
+  EXPECT_EQ(map_->cookie(), "");
+  Send(State::kAdd, 1, "alice", "store3");
+  EXPECT_TRUE(EndDeletePhase("second"));
+  EXPECT_EQ(Find("bob"), "");
+  map_->BeginRefresh();
+  EXPECT_EQ(map_->cookie(), "second");
+  EndDeletePhase();
+  EXPECT_EQ(Find("alice"), "alice store3;");
+}
+
 TEST_F(LiveMapTest, ServesForATimeWhenLost) {
   Load();
   map_->OnLost(now_);

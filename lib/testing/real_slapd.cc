@@ -20,6 +20,7 @@ namespace {
 
 constexpr char kSlapd[] = "/usr/sbin/slapd";
 constexpr char kSlapadd[] = "/usr/sbin/slapadd";
+constexpr char kSlapcat[] = "/usr/sbin/slapcat";
 constexpr char kLdapmodify[] = "/usr/bin/ldapmodify";
 
 constexpr char kGlobalConfig[] =
@@ -53,6 +54,12 @@ constexpr char kSuffixEntry[] =
 
 void WriteFile(const std::string& path, std::string_view text) {
   std::ofstream(path) << text;
+}
+
+std::string ReadFile(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
 }
 
 pid_t Spawn(const std::vector<std::string>& words, const std::string& log) {
@@ -108,14 +115,11 @@ RealSlapd::RealSlapd(const Options& options)
   const char* parent = std::getenv("TEST_TMPDIR");
   folder_ = std::string(parent == nullptr ? "/tmp" : parent) + "/slapd.XXXXXX";
   GATEHOUSE_CHECK(mkdtemp(folder_.data()) != nullptr, "no temporary folder");
-  std::filesystem::create_directory(folder_ + "/db");
   WriteFile(folder_ + "/slapd.conf",
             kGlobalConfig + TlsConfig(options) + options.global_config +
                 kDatabaseConfig + "directory " + folder_ + "/db\n" +
                 options.database_config);
-  WriteFile(folder_ + "/start.ldif", kSuffixEntry + options.ldif);
-  Run({kSlapadd, "-f", folder_ + "/slapd.conf", "-l", folder_ + "/start.ldif"},
-      folder_ + "/slapadd.log");
+  Restore(SuffixLdif() + options.ldif);
   port_ = FreePort();
   if (!options.certificate_file.empty()) {
     do {
@@ -139,11 +143,7 @@ std::string RealSlapd::tls_url() const {
   return "ldaps://127.0.0.1:" + std::to_string(tls_port_);
 }
 
-std::string RealSlapd::Log() const {
-  std::ostringstream text;
-  text << std::ifstream(folder_ + "/slapd.log").rdbuf();
-  return text.str();
-}
+std::string RealSlapd::Log() const { return ReadFile(folder_ + "/slapd.log"); }
 
 void RealSlapd::Start() {
   // "-d" also keeps it in the foreground.
@@ -183,6 +183,23 @@ void RealSlapd::Pause() {
 }
 
 void RealSlapd::Continue() { kill(pid_, SIGCONT); }
+
+std::string RealSlapd::SuffixLdif() { return kSuffixEntry; }
+
+std::string RealSlapd::Dump() const {
+  const std::string file = folder_ + "/dump.ldif";
+  Run({kSlapcat, "-f", folder_ + "/slapd.conf", "-l", file},
+      folder_ + "/slapcat.log");
+  return ReadFile(file);
+}
+
+void RealSlapd::Restore(std::string_view ldif) {
+  std::filesystem::remove_all(folder_ + "/db");
+  std::filesystem::create_directory(folder_ + "/db");
+  WriteFile(folder_ + "/start.ldif", ldif);
+  Run({kSlapadd, "-f", folder_ + "/slapd.conf", "-l", folder_ + "/start.ldif"},
+      folder_ + "/slapadd.log");
+}
 
 void RealSlapd::Modify(std::string_view ldif) {
   WriteFile(folder_ + "/change.ldif", ldif);

@@ -47,6 +47,13 @@ class RealSlapd {
   void Pause();  // SIGSTOP: connections are accepted, and nothing is answered
   void Continue();
 
+  // The entry of the suffix, and ou=people below it.
+  static std::string SuffixLdif();
+  // The entries as LDIF with their operational attributes; while it is stopped.
+  std::string Dump() const;
+  // Puts them in place of all that there is; while it is stopped.
+  void Restore(std::string_view ldif);
+
   // Changes entries, written as for ldapmodify(1).
   void Modify(std::string_view ldif);
 
