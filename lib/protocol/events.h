@@ -105,7 +105,8 @@ constexpr bool BlamesClient(LoginRefusal::Kind kind) {
 // The upstream has let us in (or, for a probe, told what it offers).
 struct UpstreamReady {
   // In the protocol's own units: IMAP capability tokens, POP3 CAPA lines,
-  // ManageSieve capability lines, EHLO keyword lines. Empty where unknown.
+  // ManageSieve capability lines, EHLO keyword lines. Empty where unknown or
+  // not asked.
   std::vector<std::string> capabilities;
 };
 

@@ -168,6 +168,10 @@ struct UpstreamOptions {
   int proxy_ttl = kMostProxyHops;
   size_t line_bytes = 65536;     // one reply line: stores send long CAPABILITYs
   size_t unasked_bytes = 65536;  // what comes beside the answers until the login
+  // What the upstreams have in common as they were last heard (see
+  // DownstreamOptions); null: not known. It may save a question, never a check:
+  // where this upstream refuses what was expected of it, it is asked itself.
+  std::shared_ptr<const std::vector<std::string>> expected_capabilities;
 };
 
 // Logs in to a mail store. It doesn't speak before the greeting was fed.

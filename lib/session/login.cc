@@ -283,6 +283,9 @@ UpstreamOptions Login::OptionsFor(const Location& location) {
   const UpstreamSettings& upstream = settings_.upstream;
   UpstreamOptions options;
   options.host_name = settings_.host_name;
+  if (settings_.capabilities != nullptr) {
+    options.expected_capabilities = settings_.capabilities->Get();
+  }
   options.login.user = location.user;
   options.login.utf8 = attempt_.utf8;
   if (attempt_.credentials == Credentials::kToken) {

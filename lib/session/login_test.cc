@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/protocol/pop3/pop3_protocol.h"
 #include "lib/session/login_fixture.h"
 #include "lib/session/upstreams_met.h"
 
@@ -538,6 +539,19 @@ TEST_F(LoginTest, TellsEachStoreTheClientsAddressInItsOwnWay) {
           << c.host;
     }
   }
+}
+
+TEST_F(LoginTest, AsksNoStoreForWhatAllAreKnownToOffer) {
+  settings_.protocol = &Pop3Protocol();
+  settings_.capabilities =
+      std::make_shared<CapabilitiesView>(std::make_shared<LearnedCapabilities>(
+          std::make_shared<const std::vector<std::string>>(
+              std::vector<std::string>{"SASL PLAIN"})));
+  store_greets_ = false;
+  before_greeting_ = [](FakePeer& peer) { peer.Deliver("+OK\r\n"); };
+  Begin();
+  Say("USER alice\r\nPASS secret\r\n");
+  EXPECT_EQ(store().Sent(), "AUTH PLAIN AGFsaWNlAHNlY3JldA==\r\n");
 }
 
 TEST_F(LoginTest, TellsTheStoreTheClientsAddressByProxyHeader) {

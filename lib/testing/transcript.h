@@ -58,6 +58,7 @@ namespace gatehouse {
 //   upstream: host_name, start_tls, tls_active, forward_client,
 //     client ADDRESS PORT, proxy ADDRESS PORT, session_id X, helo NAME,
 //     client_tls VERSION, proxy_ttl N, line_bytes N, unasked_bytes N,
+//     expected_capabilities A | B,
 //     login probe | password USER SECRET | master USER MASTER SECRET
 //           | token MECHANISM USER SECRET | none | xclient USER
 //   whole_only                    what it shows depends on the chopping

@@ -118,6 +118,11 @@ Setters UpstreamSetters(UpstreamOptions& to) {
       {"proxy_ttl", SetNumber(to.proxy_ttl)},
       {"line_bytes", SetNumber(to.line_bytes)},
       {"unasked_bytes", SetNumber(to.unasked_bytes)},
+      {"expected_capabilities",
+       [&](std::string_view text) {
+         to.expected_capabilities =
+             std::make_shared<const std::vector<std::string>>(SplitList(text));
+       }},
       {"login", [&](std::string_view text) { to.login = Login(text); }},
       {"utf8", SetFlag(to.login.utf8)},
   };

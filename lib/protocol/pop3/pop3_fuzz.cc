@@ -44,8 +44,12 @@ std::string RunDownstream(std::string_view bytes, size_t piece) {
   return seen;
 }
 
-std::string RunUpstream(std::string_view bytes, size_t piece) {
+std::string RunUpstream(std::string_view bytes, size_t piece,
+                        const char* expected) {
   UpstreamOptions options;
+  options.expected_capabilities =
+      std::make_shared<const std::vector<std::string>>(
+          std::vector<std::string>{expected});
   options.login.user = "bob";
   options.login.secret = Secret("secret");
   auto machine = Pop3Protocol().NewUpstream(std::move(options));
@@ -69,9 +73,11 @@ void Fuzz(std::string_view input) {
     Require(RunDownstream(bytes, piece) == RunDownstream(bytes, 1));
   } else {
     // What comes before its question is refused: chopping matters here.
-    RunUpstream(bytes, bytes.size());
-    RunUpstream(bytes, piece);
-    RunUpstream(bytes, 1);
+    for (const char* expected : {"UIDL", "SASL PLAIN"}) {
+      RunUpstream(bytes, bytes.size(), expected);
+      RunUpstream(bytes, piece, expected);
+      RunUpstream(bytes, 1, expected);
+    }
   }
 }
 

@@ -2,8 +2,8 @@
 // (response codes); RFC 2595 §4 (STLS); RFC 3206 (AUTH, SYS/TEMP, SYS/PERM);
 // RFC 5034 §4 (AUTH); RFC 6856 §2.1 (UTF8).
 //
-//   greeting -> [STLS -> TLS] -> CAPA -> [XCLIENT] -> [UTF8]
-//            -> AUTH | USER -> PASS -> ready
+//   greeting -> [STLS -> TLS] -> [CAPA] -> [XCLIENT] -> [UTF8]
+//            -> AUTH [-> CAPA] | USER -> PASS -> ready
 
 #include "lib/protocol/pop3/pop3_upstream.h"
 
@@ -35,6 +35,25 @@ std::string_view TakeWord(std::string_view& text) {
   const std::string_view word = text.substr(0, space);
   text.remove_prefix(std::min(space + 1, text.size()));
   return word;
+}
+
+// A refusal's reason, where its code tells it.
+std::optional<LoginRefusal::Kind> MeaningOf(std::string_view code) {
+  struct Meaning {
+    std::string_view code;
+    LoginRefusal::Kind kind;
+  };
+  static constexpr Meaning kMeanings[] = {
+      {"AUTH", LoginRefusal::Kind::kCredentials},
+      {"SYS/TEMP", LoginRefusal::Kind::kUnavailable},
+      {"SYS/PERM", LoginRefusal::Kind::kContactAdmin},
+      {"IN-USE", LoginRefusal::Kind::kInUse},
+      {"LOGIN-DELAY", LoginRefusal::Kind::kLoginDelay},
+  };
+  for (const Meaning& known : kMeanings) {
+    if (EqualsIgnoringCase(code, known.code)) return known.kind;
+  }
+  return std::nullopt;
 }
 
 // What USER and PASS can carry: the session has refused control characters
@@ -137,6 +156,7 @@ UpstreamEvent Pop3Upstream::Next() {
     }
     if (end == std::string_view::npos) {
       if (!eof_) return NeedData();
+      if (!unexplained_.empty()) return *Refused(Reply(unexplained_));
       return *Fail(LoginRefusal::Kind::kUnavailable, Failure::Kind::kReset,
                    "closed before the login was answered");
     }
@@ -185,7 +205,7 @@ Pop3Upstream::Outcome Pop3Upstream::OnGreeting(const Reply& reply) {
   if (options_.start_tls && !options_.tls_active) {
     return Ask({"STLS"}, State::kAwaitStls);
   }
-  return Ask({"CAPA"}, State::kAwaitCapa);
+  return BeforeLogin();
 }
 
 Pop3Upstream::Outcome Pop3Upstream::OnStls(const Reply& reply) {
@@ -203,7 +223,16 @@ Pop3Upstream::Outcome Pop3Upstream::OnStls(const Reply& reply) {
 void Pop3Upstream::TlsEstablished() {
   GATEHOUSE_CHECK(state_ == State::kAwaitTls, "TLS wasn't asked for");
   options_.tls_active = true;
-  Ask({"CAPA"}, State::kAwaitCapa);
+  BeforeLogin();
+}
+
+Pop3Upstream::Outcome Pop3Upstream::BeforeLogin() {
+  // Whether XCLIENT is offered must be known of this very store.
+  trusting_ = options_.expected_capabilities != nullptr &&
+              options_.login.has_secret() &&
+              (!options_.forward_client || xclient_offered_);
+  trusting_ = trusting_ && OffersMechanism(UpstreamMechanism(options_.login));
+  return trusting_ ? TellClient() : Ask({"CAPA"}, State::kAwaitCapa);
 }
 
 Pop3Upstream::Outcome Pop3Upstream::OnCapa(const Reply& reply) {
@@ -228,11 +257,20 @@ Pop3Upstream::Outcome Pop3Upstream::OnCapaLine(std::string_view line) {
 }
 
 Pop3Upstream::Outcome Pop3Upstream::AfterCapa() {
+  if (!unexplained_.empty()) {
+    return OffersMechanism(UpstreamMechanism(options_.login))
+               ? Refused(Reply(unexplained_))
+               : BeginLogin();
+  }
   if (options_.login.method == UpstreamLogin::Method::kProbe) {
     if (!input_.empty()) return Unlike("a question before an answer");
     output_ += "QUIT\r\n";
     return Ready();
   }
+  return TellClient();
+}
+
+Pop3Upstream::Outcome Pop3Upstream::TellClient() {
   if (options_.forward_client && (xclient_offered_ || Offers("XCLIENT"))) {
     return Ask({DovecotXclient(options_.client, options_.proxy_ttl)},
                State::kAwaitXclient);
@@ -294,9 +332,19 @@ Pop3Upstream::Outcome Pop3Upstream::BeginAuth() {
 
 Pop3Upstream::Outcome Pop3Upstream::OnAuth(const Reply& reply) {
   if (reply.ok()) return Ready();
-  if (reply.kind == Reply::Kind::kErr) return Refused(reply);
+  if (reply.kind == Reply::Kind::kErr) {
+    return trusting_ && !MeaningOf(reply.code) ? OnUnexplained(reply)
+                                               : Refused(reply);
+  }
   if (reply.kind == Reply::Kind::kChallenge) return AnswerChallenge(reply.text);
   return Unlike("an answer to AUTH");
+}
+
+// A wrong password, or a store that is unlike the others?
+Pop3Upstream::Outcome Pop3Upstream::OnUnexplained(const Reply& reply) {
+  trusting_ = false;
+  unexplained_.assign("-ERR ").append(reply.text);
+  return Ask({"CAPA"}, State::kAwaitCapa);
 }
 
 Pop3Upstream::Outcome Pop3Upstream::AnswerChallenge(
@@ -365,28 +413,11 @@ Pop3Upstream::Outcome Pop3Upstream::Ask(
 }
 
 Pop3Upstream::Outcome Pop3Upstream::Refused(const Reply& reply) {
-  struct Meaning {
-    std::string_view code;
-    LoginRefusal::Kind kind;
-  };
-  static constexpr Meaning kMeanings[] = {
-      {"AUTH", LoginRefusal::Kind::kCredentials},
-      {"SYS/TEMP", LoginRefusal::Kind::kUnavailable},
-      {"SYS/PERM", LoginRefusal::Kind::kContactAdmin},
-      {"IN-USE", LoginRefusal::Kind::kInUse},
-      {"LOGIN-DELAY", LoginRefusal::Kind::kLoginDelay},
-  };
-  const auto* meaning = std::find_if(
-      std::begin(kMeanings), std::end(kMeanings), [&](const Meaning& known) {
-        return EqualsIgnoringCase(reply.code, known.code);
-      });
-  LoginRefusal::Kind kind = meaning == std::end(kMeanings)
-                                ? LoginRefusal::Kind::kCredentials
-                                : meaning->kind;
+  const auto meaning = MeaningOf(reply.code);
+  LoginRefusal::Kind kind = meaning.value_or(LoginRefusal::Kind::kCredentials);
   // No code says that a mailbox is full: stores say it in words, at most behind
   // the one that blames nobody (RFC 3206 §4).
-  const bool unclear = meaning == std::end(kMeanings) ||
-                       kind == LoginRefusal::Kind::kContactAdmin;
+  const bool unclear = !meaning || kind == LoginRefusal::Kind::kContactAdmin;
   const std::string words = absl::AsciiStrToLower(ToAbsl(reply.text));
   if (unclear && words.find("quota") != std::string::npos) {
     kind = LoginRefusal::Kind::kOverQuota;
@@ -427,7 +458,9 @@ bool Pop3Upstream::Offers(std::string_view capability) const {
 }
 
 bool Pop3Upstream::OffersMechanism(std::string_view mechanism) const {
-  for (std::string_view line : capabilities_) {
+  const auto& lines =
+      trusting_ ? *options_.expected_capabilities : capabilities_;
+  for (std::string_view line : lines) {
     if (!EqualsIgnoringCase(TakeWord(line), "SASL")) continue;
     while (!line.empty()) {
       if (EqualsIgnoringCase(TakeWord(line), mechanism)) return true;

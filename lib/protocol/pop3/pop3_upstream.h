@@ -16,12 +16,16 @@ namespace gatehouse {
 // then AUTH (RFC 5034) where the store offers the mechanism, else USER and PASS
 // (RFC 1939 §7).
 //
+// Where the mechanism is expected of all stores, CAPA is asked only when AUTH
+// was refused without a reason: the mechanism, or the password?
+//
 // One command at a time: what the store sends before it is asked is a protocol
 // error, so neither an injected reply (RFC 2595 §4, CVE-2021-38371) nor a
 // doubled greeting is ever taken for an answer. QUIT is only said by a probe,
 // before any login: after one it would delete mail.
 //
-// `UpstreamReady::capabilities` are the store's CAPA lines before login.
+// `UpstreamReady::capabilities` are the store's CAPA lines before login, if it
+// was asked.
 class Pop3Upstream final : public UpstreamMachine {
  public:
   explicit Pop3Upstream(UpstreamOptions options);
@@ -62,10 +66,13 @@ class Pop3Upstream final : public UpstreamMachine {
   Outcome OnXclient(const Reply& reply);
   Outcome OnUtf8(const Reply& reply);
   Outcome OnAuth(const Reply& reply);
+  Outcome OnUnexplained(const Reply& reply);
   Outcome OnUser(const Reply& reply);
   Outcome OnPass(const Reply& reply);
 
+  Outcome BeforeLogin();
   Outcome AfterCapa();
+  Outcome TellClient();
   Outcome AfterXclient();
   Outcome BeginLogin();
   Outcome BeginAuth();
@@ -89,6 +96,8 @@ class Pop3Upstream final : public UpstreamMachine {
   bool xclient_offered_ = false;
   std::vector<std::string> capabilities_;
   size_t capability_bytes_ = 0;
+  bool trusting_ = false;  // going by what is expected, not by capabilities_
+  std::string unexplained_;  // the text that refused AUTH, while CAPA is asked
   Secret sasl_response_;  // base64, where it didn't fit beside AUTH
   std::string sasl_challenge_;
 };
