@@ -53,14 +53,14 @@ LdapSyncEntry EntryOf(int number, bool by_any_name) {
   std::memcpy(event.sync.uuid.data(), &number, sizeof(number));
   std::memcpy(event.sync.uuid.data() + 4, "\x5c\x9a\x10\x3e\x8f\x2b", 6);
   const std::string uid = UidOf(number);
-  event.entry.dn = "uid=" + uid + ",ou=people,dc=example,dc=com";
-  event.entry.attributes["mailhost"] = {HostOf(number)};
-  event.entry.attributes["maillocaladdress"] = {uid + "@example.com"};
+  const std::string address = uid + "@example.com";
+  event.entry = LdapEntry("uid=" + uid + ",ou=people,dc=example,dc=com");
+  event.entry.Add("mailhost", {HostOf(number)});
+  event.entry.Add("maillocaladdress", {address});
   if (by_any_name) {
-    event.entry.attributes["maillocaladdress"].push_back(
-        "f" + std::to_string(number) + "@example.com");
-    event.entry.attributes["mail"] = {uid + "@example.com"};
-    event.entry.attributes["uid"] = {uid};
+    event.entry.AddValue("f" + std::to_string(number), "@example.com");
+    event.entry.Add("mail", {address});
+    event.entry.Add("uid", {uid});
   }
   return event;
 }

@@ -129,8 +129,8 @@ bool FollowFilter::Matches(const LdapEntry& entry,
                            const LoginName& name) const {
   const auto holds = [&](const Assertion& assertion) {
     const std::string wanted = FillName(assertion.value, name);
-    const auto& values = entry.Values(assertion.attribute);
-    return std::any_of(values.begin(), values.end(), [&](const auto& value) {
+    const LdapValues values = entry.Values(assertion.attribute);
+    return std::any_of(values.begin(), values.end(), [&](auto value) {
       return EqualsIgnoringCase(value, wanted);
     });
   };

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "lib/directory/ldap_client.h"
+#include "lib/directory/ldap_entry.h"
 #include "lib/directory/ldap_filter.h"
 #include "lib/directory/login_name.h"
 

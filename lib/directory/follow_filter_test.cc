@@ -1,6 +1,8 @@
 #include "lib/directory/follow_filter.h"
 
+#include <initializer_list>
 #include <string>
+#include <string_view>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -21,8 +23,12 @@ std::string ErrorOf(const std::string& filter) {
   return std::string(FollowFilter::Create(filter).status().message());
 }
 
-LdapEntry Entry(std::map<std::string, std::vector<std::string>> attributes) {
-  return {"uid=x", std::move(attributes)};
+LdapEntry Entry(std::initializer_list<std::string_view> uids,
+                std::initializer_list<std::string_view> domains = {}) {
+  LdapEntry entry("uid=x");
+  entry.Add("uid", uids);
+  entry.Add("dc", domains);
+  return entry;
 }
 
 TEST(FollowFilterTest, AsksForWhateverHasTheAttribute) {
@@ -46,13 +52,10 @@ TEST(FollowFilterTest, TellsTheNamesThatFindAnEntry) {
   EXPECT_THAT(made.key_attributes(), ElementsAre("mail", "uid"));
   EXPECT_THAT(made.compared_attributes(), ElementsAre("mail", "uid", "dc"));
   EXPECT_THAT(made.KeysOf({"a", "d"}), ElementsAre("a@d", "a"));
-  EXPECT_TRUE(
-      made.Matches(Entry({{"uid", {"b", "A"}}, {"dc", {"D"}}}), {"a", "d"}));
-  EXPECT_FALSE(
-      made.Matches(Entry({{"uid", {"b"}}, {"dc", {"d"}}}), {"a", "d"}));
-  EXPECT_FALSE(
-      made.Matches(Entry({{"uid", {"a"}}, {"dc", {"e"}}}), {"a", "d"}));
-  EXPECT_FALSE(made.Matches(Entry({{"uid", {"a"}}}), {"a", "d"}));
+  EXPECT_TRUE(made.Matches(Entry({"b", "A"}, {"D"}), {"a", "d"}));
+  EXPECT_FALSE(made.Matches(Entry({"b"}, {"d"}), {"a", "d"}));
+  EXPECT_FALSE(made.Matches(Entry({"a"}, {"e"}), {"a", "d"}));
+  EXPECT_FALSE(made.Matches(Entry({"a"}), {"a", "d"}));
 }
 
 TEST(FollowFilterTest, RefusesWhereAnEntryDoesNotSayWhoFindsIt) {

@@ -197,17 +197,16 @@ class Opening {
 };
 
 LdapEntry ReadEntry(LDAP* handle, LDAPMessage* message) {
-  LdapEntry entry;
   const Text dn(ldap_get_dn(handle, message));
-  if (dn != nullptr) entry.dn = dn.get();
+  LdapEntry entry(dn != nullptr ? dn.get() : "");
   BerElement* cursor = nullptr;
   char* name = ldap_first_attribute(handle, message, &cursor);
   while (name != nullptr) {
     const Text owner(name);
-    auto& values = entry.attributes[LowerCase(name)];
     berval** raw = ldap_get_values_len(handle, message, name);
     for (int i = 0; raw != nullptr && raw[i] != nullptr; ++i) {
-      values.emplace_back(raw[i]->bv_val, raw[i]->bv_len);
+      if (i == 0) entry.Add(LowerCase(name));
+      entry.AddValue({raw[i]->bv_val, raw[i]->bv_len});
     }
     ldap_value_free_len(raw);
     name = ldap_next_attribute(handle, message, cursor);
@@ -287,12 +286,6 @@ std::optional<LdapVerdict> PolicyVerdict(LDAP* handle, LDAPControl** controls) {
 }
 
 }  // namespace
-
-const std::vector<std::string>& LdapEntry::Values(std::string_view name) const {
-  static const std::vector<std::string> none;
-  const auto found = attributes.find(LowerCase(name));
-  return found == attributes.end() ? none : found->second;
-}
 
 std::unique_ptr<Operation> LdapConnection::Open(
     Network& network, std::shared_ptr<const LdapOptions> options,

@@ -12,6 +12,7 @@
 #include "absl/functional/any_invocable.h"
 #include "lib/base/failure.h"
 #include "lib/base/secret.h"
+#include "lib/directory/ldap_entry.h"
 #include "lib/directory/ldap_options.h"
 #include "lib/directory/ldap_sync.h"
 #include "lib/net/network.h"
@@ -20,15 +21,6 @@ struct ldap;     // libldap's connection
 struct ldapmsg;  // and its answer
 
 namespace gatehouse {
-
-struct LdapEntry {
-  std::string dn;
-  // By attribute name in lower case.
-  std::map<std::string, std::vector<std::string>> attributes;
-
-  // The attribute's values; none where it is missing or `name` is empty.
-  const std::vector<std::string>& Values(std::string_view name) const;
-};
 
 struct LdapSearch {
   std::string base_dn;

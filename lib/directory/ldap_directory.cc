@@ -125,16 +125,18 @@ class Login : public Operation {
     if (auto* failure = std::get_if<Failure>(&reply)) {
       return Answer(std::move(*failure));
     }
-    auto result = reader_.Read(name_, std::get<LdapFound>(reply));
+    const LdapFound& found = std::get<LdapFound>(reply);
+    auto result = reader_.Read(name_, found);
     if (auto* denial = std::get_if<Denial>(&result)) return Answer(*denial);
     if (auto* failure = std::get_if<Failure>(&result)) {
       return Answer(std::move(*failure));
     }
-    const std::string refused_dn = std::move(reading_.dn);
     reading_ = std::move(std::get<Reading>(result));
-    if (reading_.dn == refused_dn) return Answer(Denial::kWrongPassword);
+    const std::string refused_dn =
+        std::exchange(dn_, std::string(found.entries.front().dn()));
+    if (dn_ == refused_dn) return Answer(Denial::kWrongPassword);
     if (!refused_dn.empty()) finder_.NoteOutdated();
-    wait_ = pool_.Bind(reading_.dn, secret_,
+    wait_ = pool_.Bind(dn_, secret_,
                        [this](LdapReply reply) { OnBound(std::move(reply)); });
   }
 
@@ -165,6 +167,7 @@ class Login : public Operation {
   AuthenticateCallback done_;
   bool by_map_ = false;  // and LDAP hasn't been asked yet
   Reading reading_;
+  std::string dn_;  // what is bound as; empty: nothing yet
   std::unique_ptr<Operation> wait_;
 };
 

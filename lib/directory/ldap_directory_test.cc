@@ -138,9 +138,9 @@ void TellMap(LiveMap& map, const std::string& uid, const std::string& address,
   LdapSyncEntry event;
   event.sync.state = LdapSyncState::State::kModify;
   event.sync.uuid = {uid[0]};
-  event.entry.dn = "uid=" + uid + ",ou=people,dc=example,dc=com";
-  event.entry.attributes["maillocaladdress"] = {address};
-  event.entry.attributes["mailhost"] = {host};
+  event.entry = LdapEntry("uid=" + uid + ",ou=people,dc=example,dc=com");
+  event.entry.Add("maillocaladdress", {address});
+  event.entry.Add("mailhost", {host});
   map.OnEntry(std::move(event));
 }
 

@@ -14,9 +14,9 @@ bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
   return absl::EqualsIgnoreCase(ToAbsl(a), ToAbsl(b));
 }
 
-bool HoldsAny(const std::vector<std::string>& values,
+bool HoldsAny(const LdapValues& values,
               const std::vector<std::string>& wanted) {
-  for (const std::string& value : values) {
+  for (const std::string_view value : values) {
     for (const std::string& one : wanted) {
       if (EqualsIgnoringCase(value, one)) return true;
     }
@@ -74,7 +74,7 @@ LdapEntryReader::Result LdapEntryReader::Read(const LoginName& name,
   if (found.more) {
     return BadData("more than " + std::to_string(kMaxLdapEntries) +
                    " entries for " + name.Whole() + ", the first is " +
-                   found.entries.front().dn);
+                   std::string(found.entries.front().dn()));
   }
   Result first = ReadEntry(name, found.entries.front());
   for (size_t i = 1; i < found.entries.size(); ++i) {
@@ -83,8 +83,9 @@ LdapEntryReader::Result LdapEntryReader::Read(const LoginName& name,
     const Reading* b = std::get_if<Reading>(&other);
     if (a == nullptr || b == nullptr || a->enabled != b->enabled ||
         !RouteAlike(*a->location, *b->location)) {
-      return BadData("entries for " + name.Whole() + " differ: " +
-                     found.entries.front().dn + " and " + found.entries[i].dn);
+      return BadData("entries for " + name.Whole() +
+                     " differ: " + std::string(found.entries.front().dn()) +
+                     " and " + std::string(found.entries[i].dn()));
     }
   }
   return first;
@@ -93,10 +94,9 @@ LdapEntryReader::Result LdapEntryReader::Read(const LoginName& name,
 LdapEntryReader::Result LdapEntryReader::ReadEntry(
     const LoginName& name, const LdapEntry& entry) const {
   Reading reading;
-  reading.dn = entry.dn;
   auto location = std::make_shared<Location>();
   location->user = UserOf(name, entry);
-  if (entry.dn.empty() || location->user.empty()) return Denial::kNotFound;
+  if (entry.dn().empty() || location->user.empty()) return Denial::kNotFound;
   if (auto failure = ReadRouting(entry, *location)) return *failure;
   reading.location = std::move(location);
   reading.enabled = IsEnabled(entry);
@@ -106,10 +106,11 @@ LdapEntryReader::Result LdapEntryReader::ReadEntry(
 std::optional<Failure> LdapEntryReader::ReadRouting(const LdapEntry& entry,
                                                     Location& location) const {
   if (auto bad = ReadHost(entry, location)) return bad;
-  const auto& routing = entry.Values(options_->routing_address_attribute);
+  const LdapValues routing = entry.Values(options_->routing_address_attribute);
   if (!routing.empty()) location.routing_address = routing.front();
-  location.addresses = entry.Values(options_->address_attribute);
-  const auto& moving = entry.Values(options_->moving_attribute);
+  const LdapValues addresses = entry.Values(options_->address_attribute);
+  location.addresses.assign(addresses.begin(), addresses.end());
+  const LdapValues moving = entry.Values(options_->moving_attribute);
   location.moving = !moving.empty() && !HoldsAny(moving, {"FALSE"});
   return std::nullopt;
 }
@@ -123,13 +124,17 @@ std::optional<Location> LdapEntryReader::RoutingOf(
 
 std::vector<std::string> LdapEntryReader::UsersOf(
     const LdapEntry& entry) const {
-  if (!options_->user_attribute.empty()) {
-    return entry.Values(options_->user_attribute);
-  }
   std::vector<std::string> users;
-  for (const auto& assertion : filter_.NameAssertions({})) {
-    const auto& values = entry.Values(assertion.attribute);
+  const auto add = [&](std::string_view attribute) {
+    const LdapValues values = entry.Values(attribute);
     users.insert(users.end(), values.begin(), values.end());
+  };
+  if (!options_->user_attribute.empty()) {
+    add(options_->user_attribute);
+    return users;
+  }
+  for (const auto& assertion : filter_.NameAssertions({})) {
+    add(assertion.attribute);
   }
   std::sort(users.begin(), users.end());
   users.erase(std::unique(users.begin(), users.end()), users.end());
@@ -140,11 +145,12 @@ std::optional<Failure> LdapEntryReader::ReadHost(const LdapEntry& entry,
                                                  Location& location) const {
   std::optional<MailHostValue> best;
   bool ambiguous = false;
-  for (const auto& value : entry.Values(options_->hostname_attribute)) {
+  for (const auto value : entry.Values(options_->hostname_attribute)) {
     auto host = ParseMailHost(value, options_->service);
     if (!host) {
-      return BadData(entry.dn + ": " + options_->hostname_attribute + " \"" +
-                     value + "\" is not a host");
+      return BadData(std::string(entry.dn()) + ": " +
+                     options_->hostname_attribute + " \"" + std::string(value) +
+                     "\" is not a host");
     }
     if (!best || host->rank > best->rank) {
       best = std::move(host);
@@ -154,7 +160,7 @@ std::optional<Failure> LdapEntryReader::ReadHost(const LdapEntry& entry,
     }
   }
   if (ambiguous) {
-    return BadData(entry.dn + ": several values of " +
+    return BadData(std::string(entry.dn()) + ": several values of " +
                    options_->hostname_attribute + " for " + options_->service);
   }
   if (best) {
@@ -164,14 +170,14 @@ std::optional<Failure> LdapEntryReader::ReadHost(const LdapEntry& entry,
   return std::nullopt;
 }
 
-std::string LdapEntryReader::UserOf(const LoginName& name,
-                                    const LdapEntry& entry) const {
+std::string_view LdapEntryReader::UserOf(const LoginName& name,
+                                         const LdapEntry& entry) const {
   if (!options_->user_attribute.empty()) {
-    const auto& values = entry.Values(options_->user_attribute);
+    const LdapValues values = entry.Values(options_->user_attribute);
     return values.empty() ? "" : values.front();
   }
   for (const auto& assertion : filter_.NameAssertions(name)) {
-    for (const std::string& value : entry.Values(assertion.attribute)) {
+    for (const std::string_view value : entry.Values(assertion.attribute)) {
       if (EqualsIgnoringCase(value, assertion.value)) return value;
     }
   }
@@ -179,11 +185,11 @@ std::string LdapEntryReader::UserOf(const LoginName& name,
 }
 
 bool LdapEntryReader::IsEnabled(const LdapEntry& entry) const {
-  const auto& status = entry.Values(options_->status_attribute);
+  const LdapValues status = entry.Values(options_->status_attribute);
   if (!status.empty() && !HoldsAny(status, options_->active_statuses)) {
     return false;
   }
-  const auto& services = entry.Values(options_->service_attribute);
+  const LdapValues services = entry.Values(options_->service_attribute);
   return services.empty() || HoldsAny(services, {options_->service});
 }
 

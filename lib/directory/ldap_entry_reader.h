@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -26,11 +27,11 @@ class LdapEntryReader {
   LdapSearch SearchFor(const LoginName& name) const;
 
   struct Reading {
-    std::string dn;  // never empty
     SharedLocation location;
     bool enabled = true;
   };
   using Result = std::variant<Reading, Denial, Failure>;
+  // A reading is of the first entry, whose DN isn't empty; others say the same.
   Result Read(const LoginName& name, const LdapFound& found) const;
 
   // Of an entry alone. Under which names its sessions may be known, and where
@@ -50,7 +51,7 @@ class LdapEntryReader {
   // are several.
   std::optional<Failure> ReadHost(const LdapEntry& entry,
                                   Location& location) const;
-  std::string UserOf(const LoginName& name, const LdapEntry& entry) const;
+  std::string_view UserOf(const LoginName& name, const LdapEntry& entry) const;
   bool IsEnabled(const LdapEntry& entry) const;
 
   std::shared_ptr<const LdapOptions> options_;

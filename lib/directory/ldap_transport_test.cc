@@ -102,7 +102,7 @@ class LdapTransportTest : public LoopTest {
     const auto host = [&]() -> std::string {
       const auto found = reader.Find({"alice", "example.com"}, network_->Now());
       if (!found || found->entries.empty()) return "?";
-      return found->entries.front().Values("mailHost").front();
+      return std::string(found->entries.front().Values("mailHost").front());
     };
     EXPECT_TRUE(RunUntil([&] { return host() == "store1"; })) << log_.text();
     slapd_->Modify(

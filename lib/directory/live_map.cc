@@ -116,7 +116,7 @@ std::optional<LdapFound> LiveMap::Reader::Search(const LoginName& name) const {
       }
       if (!map_.filter_.Matches(*entry, name)) return;
       for (const LdapEntry& other : found.entries) {
-        if (other.dn == entry->dn) return;  // by another key
+        if (other.dn() == entry->dn()) return;  // by another key
       }
       if (found.entries.size() < kMaxLdapEntries) {
         found.entries.push_back(std::move(*entry));

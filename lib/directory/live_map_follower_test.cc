@@ -74,7 +74,7 @@ class LiveMapFollowerTest : public LoopTest {
     const auto found = reader_->Find({uid, "example.com"}, network_->Now());
     if (!found) return "?";
     if (found->entries.empty()) return "nobody";
-    return found->entries.front().Values("mailHost").front();
+    return std::string(found->entries.front().Values("mailHost").front());
   }
   bool AwaitHost(const std::string& uid, const std::string& host) {
     return RunUntil([&] { return HostOf(uid) == host; });
@@ -144,7 +144,7 @@ TEST_F(LiveMapFollowerTest, LoadsAndFollows) {
                 "deleteoldrdn: 1\n");
   EXPECT_TRUE(RunUntil([&] {
     const auto found = reader_->Find({"alice", "example.com"}, network_->Now());
-    return found && found->entries.front().dn.starts_with("uid=alicia,");
+    return found && found->entries.front().dn().starts_with("uid=alicia,");
   }));
   EXPECT_THAT(log_.events(), ElementsAre("live_map_complete"));
 }
@@ -155,9 +155,9 @@ TEST_F(LiveMapFollowerTest, SaysOnceThatAnEntryHasNoRoom) {
   LdapSyncEntry huge;  // its keys alone don't fit
   huge.sync.state = LdapSyncState::State::kAdd;
   huge.sync.uuid = {1};
-  huge.entry.dn = "uid=huge,dc=example,dc=com";
-  auto& addresses = huge.entry.attributes["maillocaladdress"];
-  for (int i = 0; i < 300'000; ++i) addresses.push_back(std::to_string(i));
+  huge.entry = LdapEntry("uid=huge,dc=example,dc=com");
+  huge.entry.Add("maillocaladdress");
+  for (int i = 0; i < 300'000; ++i) huge.entry.AddValue(std::to_string(i));
   map_->OnEntry(std::move(huge));
   EXPECT_EQ(HostOf("alice"), "?") << "the directory is asked";
   MoveTo("alice", "store9");
@@ -174,7 +174,8 @@ TEST_F(LiveMapFollowerTest, LoadsAnewWhereDnsHaveChangedUnseen) {
   ASSERT_TRUE(AwaitState(LiveMap::State::kLive));
   const auto dn_of_alice = [&] {
     const auto found = reader_->Find({"alice", "example.com"}, network_->Now());
-    return found && !found->entries.empty() ? found->entries.front().dn : "";
+    if (!found || found->entries.empty()) return std::string();
+    return std::string(found->entries.front().dn());
   };
   slapd_.Modify(
       "dn: ou=people,dc=example,dc=com\nchangetype: modrdn\n"

@@ -40,11 +40,12 @@ class Writer {
     }
   }
 
-  void Values(const std::vector<std::string>& values, bool is_word) {
-    if (values.size() >= kManyValues) {
-      AppendNumber(text_, static_cast<uint32_t>(values.size()));
+  void Values(const LdapValues& values, bool is_word) {
+    const size_t count = values.size();
+    if (count >= kManyValues) {
+      AppendNumber(text_, static_cast<uint32_t>(count));
     }
-    for (const std::string& value : values) {
+    for (const std::string_view value : values) {
       Value(value, is_word ? 0 : std::min(value.rfind('@'), value.size()));
     }
   }
@@ -89,9 +90,10 @@ class Reader {
   Reader(std::string_view record, const LiveMapArena& arena)
       : rest_(record), arena_(arena) {}
 
-  std::string Dn() {
+  LdapEntry EntryOfDn() {
     std::string dn(Word());
-    return dn += Value();
+    const Value value = TakeValue();
+    return LdapEntry(dn.append(value.prefix).append(value.word));
   }
 
   std::string_view Octets(size_t count) {
@@ -100,23 +102,26 @@ class Reader {
     return octets;
   }
 
-  std::vector<std::string> Values(size_t count) {
+  void AddValues(size_t count, LdapEntry& entry) {
     if (count == kManyValues) count = TakeNumber(rest_);
-    std::vector<std::string> values(count);
-    for (std::string& value : values) value = Value();
-    return values;
+    for (; count > 0; --count) {
+      const Value value = TakeValue();
+      entry.AddValue(value.prefix, value.word);
+    }
   }
 
  private:
-  std::string_view Word() { return arena_.Word(TakeNumber(rest_)); }
+  struct Value {
+    std::string_view prefix;
+    std::string_view word;
+  };
 
-  std::string Value() {
+  Value TakeValue() {
     const std::string_view prefix = Prefix();
-    const std::string_view word = Word();
-    std::string value;
-    value.reserve(prefix.size() + word.size());
-    return value.append(prefix).append(word);
+    return {prefix, Word()};
   }
+
+  std::string_view Word() { return arena_.Word(TakeNumber(rest_)); }
 
   std::string_view Prefix() {
     const uint32_t code = TakeNumber(rest_);
@@ -152,34 +157,39 @@ uint32_t TakeNumber(std::string_view& bytes) {
   }
 }
 
+bool HoldsOnly(const LdapEntry& entry, const LiveMapAttributes& attributes) {
+  size_t known = 0;
+  for (const LiveMapAttribute& attribute : attributes) {
+    known += !entry.Values(attribute.name).empty();
+  }
+  return known == entry.attribute_count();
+}
+
 std::optional<std::string> EncodeRecord(const LdapEntry& entry,
                                         const LiveMapAttributes& attributes,
                                         LiveMapArena& arena) {
-  size_t known = 0;
+  if (!HoldsOnly(entry, attributes)) return std::nullopt;
   Writer writer(arena);
   writer.Counts(entry, attributes);
-  writer.Dn(entry.dn);
+  writer.Dn(entry.dn());
   for (const LiveMapAttribute& attribute : attributes) {
-    const auto& values = entry.Values(attribute.name);
-    known += entry.attributes.contains(attribute.name);
-    writer.Values(values, attribute.is_word);
+    writer.Values(entry.Values(attribute.name), attribute.is_word);
   }
-  if (known != entry.attributes.size()) return std::nullopt;
   return writer.Take();
 }
 
 LdapEntry DecodeRecord(std::string_view record,
                        const LiveMapAttributes& attributes,
                        const LiveMapArena& arena) {
-  LdapEntry entry;
   Reader reader(record, arena);
   const std::string_view counts = reader.Octets(CountsBytes(attributes));
-  entry.dn = reader.Dn();
+  LdapEntry entry = reader.EntryOfDn();
   for (size_t i = 0; i < attributes.size(); ++i) {
     const auto octet = static_cast<unsigned char>(counts[i / kCountsInOctet]);
     const size_t count = octet >> (2 * (i % kCountsInOctet)) & kManyValues;
     if (count == 0) continue;
-    entry.attributes[attributes[i].name] = reader.Values(count);
+    entry.Add(attributes[i].name);
+    reader.AddValues(count, entry);
   }
   return entry;
 }

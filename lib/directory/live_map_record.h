@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/directory/ldap_client.h"
+#include "lib/directory/ldap_entry.h"
 #include "lib/directory/live_map_arena.h"
 
 namespace gatehouse {
@@ -23,10 +23,13 @@ struct LiveMapAttribute {
 };
 using LiveMapAttributes = std::vector<LiveMapAttribute>;
 
+// Whether there is nothing of the entry but these, each of them once.
+bool HoldsOnly(const LdapEntry& entry, const LiveMapAttributes& attributes);
+
 // The entry in few bytes, its DN and all its values in their spelling. What an
 // entry has twice (a local part in DN and addresses) is kept once; what
 // entries share (domains, hosts, the end of the DN) becomes a word of the
-// arena. Nothing where it has an attribute that isn't among `attributes`.
+// arena. Nothing where there is more of it (HoldsOnly()).
 //
 //   record    = counts dn *values        ; one `values` for each attribute
 //   counts    = 1*OCTET                  ; two bits for each attribute: so many

@@ -99,19 +99,20 @@ uint32_t LiveMapStore::Locate(const EntryUuid& uuid) const {
 
 std::vector<uint32_t> LiveMapStore::HashesOf(const LdapEntry& entry) const {
   std::vector<uint32_t> hashes;
-  const auto add = [&](const std::vector<std::string>& values) {
-    for (const std::string& value : values) {
-      hashes.push_back(HashOf(LookupKeyOf(value).text));
+  const auto add = [&](LdapValues values) {
+    for (const std::string_view value : values) {
+      hashes.push_back(HashOf(LookupKeyOf(std::string(value)).text));
     }
   };
-  size_t known = 0;
-  for (const LiveMapAttribute& attribute : attributes_) {
-    if (attribute.is_key) add(entry.Values(attribute.name));
-    known += entry.attributes.contains(attribute.name);
-  }
-  // A subtype of a key attribute, or its other name: not to be told from here.
-  if (known != entry.attributes.size()) {
-    for (const auto& [name, values] : entry.attributes) add(values);
+  if (HoldsOnly(entry, attributes_)) {
+    for (const LiveMapAttribute& attribute : attributes_) {
+      if (attribute.is_key) add(entry.Values(attribute.name));
+    }
+  } else {
+    // A subtype of a key attribute, or its other name: not to be told from
+    // here.
+    entry.ForEachAttribute(
+        [&](std::string_view, LdapValues values) { add(values); });
   }
   std::sort(hashes.begin(), hashes.end());
   hashes.erase(std::unique(hashes.begin(), hashes.end()), hashes.end());
@@ -135,8 +136,8 @@ std::string LiveMapStore::MakeRecord(const EntryUuid& uuid,
   bool usual = true;
   for (const LiveMapAttribute& attribute : attributes_) {
     if (!attribute.is_compared) continue;
-    for (const std::string& value : entry.Values(attribute.name)) {
-      usual &= LookupKeyOf(value).plain;
+    for (const std::string_view value : entry.Values(attribute.name)) {
+      usual &= LookupKeyOf(std::string(value)).plain;
     }
   }
   std::optional<std::string> body;

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
-#include "lib/directory/ldap_client.h"
+#include "lib/directory/ldap_entry.h"
 #include "lib/directory/ldap_sync.h"
 #include "lib/directory/live_map_arena.h"
 #include "lib/directory/live_map_record.h"

@@ -2,7 +2,9 @@
 
 #include <atomic>
 #include <cstring>
+#include <initializer_list>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -30,14 +32,23 @@ EntryUuid Uuid(int number) {
   return uuid;
 }
 
-LdapEntry Entry(const std::string& uid, const std::string& host) {
-  LdapEntry entry;
-  entry.dn = "uid=" + uid + ",ou=people,dc=example,dc=com";
-  entry.attributes["uid"] = {uid};
-  entry.attributes["maillocaladdress"] = {uid + "@example.com",
-                                          uid + "@example.net"};
-  entry.attributes["mailhost"] = {host};
+std::string DnOf(const std::string& uid) {
+  return "uid=" + uid + ",ou=people,dc=example,dc=com";
+}
+
+LdapEntry EntryOf(const std::string& dn, const std::string& host,
+                  std::initializer_list<std::string_view> addresses,
+                  std::string_view uid) {
+  LdapEntry entry(dn);
+  entry.Add("mailhost", {host});
+  entry.Add("maillocaladdress", addresses);
+  entry.Add("uid", {uid});
   return entry;
+}
+
+LdapEntry Entry(const std::string& uid, const std::string& host) {
+  return EntryOf(DnOf(uid), host, {uid + "@example.com", uid + "@example.net"},
+                 uid);
 }
 
 class LiveMapStoreTest : public ::testing::Test {
@@ -46,18 +57,17 @@ class LiveMapStoreTest : public ::testing::Test {
   std::vector<std::string> Find(std::string_view key) {
     std::vector<std::string> found;
     reader_.Find(key, [&](const LdapEntry* entry) {
-      found.push_back(entry == nullptr ? "?" : entry->dn);
+      found.push_back(entry == nullptr ? "?" : std::string(entry->dn()));
     });
     return found;
   }
 
   // Of the account whose uid or address it is.
   std::string HostOf(std::string_view key) {
-    const std::string dn =
-        Entry(std::string(key.substr(0, key.find('@'))), "").dn;
+    const std::string dn = DnOf(std::string(key.substr(0, key.find('@'))));
     std::string host;
     reader_.Find(key, [&](const LdapEntry* entry) {
-      if (entry->dn == dn) host += entry->Values("mailHost").front();
+      if (entry->dn() == dn) host += entry->Values("mailHost").front();
     });
     return host;
   }
@@ -68,15 +78,14 @@ class LiveMapStoreTest : public ::testing::Test {
 
 TEST_F(LiveMapStoreTest, GivesAnEntryAsItWas) {
   LdapEntry entry = Entry("Alice", "store1.example.com");
-  entry.attributes["cn"] = {"",      "Alice \xc3\xa4",       "alice@", "@",
-                            "a@b@c", std::string(1000, 'x'), "Alice"};
+  entry.Add("cn", {"", "Alice \xc3\xa4", "alice@", "@", "a@b@c",
+                   std::string(1000, 'x'), "Alice"});
   ASSERT_TRUE(store_.Put(Uuid(1), entry));
   int found = 0;
   reader_.Find("alice@example.net", [&](const LdapEntry* read) {
     ++found;
     ASSERT_NE(read, nullptr);
-    EXPECT_EQ(read->dn, entry.dn);
-    EXPECT_EQ(read->attributes, entry.attributes);
+    EXPECT_EQ(*read, entry);
   });
   EXPECT_EQ(found, 1);
   EXPECT_THAT(Find("alice"), SizeIs(1));
@@ -87,9 +96,8 @@ TEST_F(LiveMapStoreTest, GivesAnEntryAsItWas) {
 TEST_F(LiveMapStoreTest, KeepsDnsOfAnyShape) {
   const std::string dns[] = {"", "x", "=", "a=b", "a=b,", ",", "a=b\\,c=d,e"};
   for (int i = 0; i < 7; ++i) {
-    LdapEntry entry = Entry("u", "h");
-    entry.dn = dns[i];
-    ASSERT_TRUE(store_.Put(Uuid(i), entry));
+    ASSERT_TRUE(
+        store_.Put(Uuid(i), EntryOf(dns[i], "h", {"u@example.com"}, "u")));
   }
   EXPECT_THAT(Find("u"), testing::UnorderedElementsAreArray(dns));
 }
@@ -109,32 +117,30 @@ TEST_F(LiveMapStoreTest, ReplacesAndRemoves) {
   EXPECT_EQ(HostOf("bob"), "other");
   EXPECT_EQ(store_.size(), 1u);
   EXPECT_FALSE(store_.Get(Uuid(1)).has_value());
-  EXPECT_EQ(store_.Get(Uuid(2))->dn, Entry("bob", "").dn);
+  EXPECT_EQ(store_.Get(Uuid(2))->dn(), DnOf("bob"));
 }
 
 TEST_F(LiveMapStoreTest, FindsAllEntriesOfOneKey) {
   store_.Put(Uuid(1), Entry("twin", "a"));
-  LdapEntry other = Entry("other", "b");
-  other.attributes["maillocaladdress"] = {"TWIN@example.com"};
-  store_.Put(Uuid(2), other);
+  store_.Put(Uuid(2),
+             EntryOf(DnOf("other"), "b", {"TWIN@example.com"}, "other"));
   EXPECT_THAT(Find("twin@example.com"),
-              UnorderedElementsAre(Entry("twin", "").dn, other.dn));
+              UnorderedElementsAre(DnOf("twin"), DnOf("other")));
 }
 
 TEST_F(LiveMapStoreTest, SaysWhereItCannotAnswer) {
-  LdapEntry spaced = Entry("x", "h");
-  spaced.attributes["uid"] = {
-      "Bo\xc2\xad"
-      "b "};  // a soft hyphen
-  store_.Put(Uuid(1), spaced);
+  const char kSpaced[] =
+      "Bo\xc2\xad"  // a soft hyphen
+      "b ";
+  store_.Put(Uuid(1), EntryOf(DnOf("x"), "h", {"x@example.com"}, kSpaced));
   EXPECT_THAT(Find("bob"), ElementsAre("?"));
   LdapEntry subtype = Entry("y", "h");
-  subtype.attributes["uid;x-old"] = {"Carol"};
+  subtype.Add("uid;x-old", {"Carol"});
   store_.Put(Uuid(2), subtype);
   EXPECT_THAT(Find("carol"), ElementsAre("?"));
   EXPECT_THAT(Find("y"), ElementsAre("?"));
   LdapEntry large = Entry("z", "h");
-  large.attributes["cn"] = {std::string(100'000, 'x')};
+  large.Add("cn", {std::string(100'000, 'x')});
   store_.Put(Uuid(3), large);
   EXPECT_THAT(Find("z@example.com"), ElementsAre("?"));
   EXPECT_FALSE(store_.Get(Uuid(3)).has_value());
@@ -148,9 +154,7 @@ TEST_F(LiveMapStoreTest, SaysWhereItCannotAnswer) {
 
 TEST_F(LiveMapStoreTest, RefusesWhatHasNoRoom) {
   LdapEntry endless = Entry("x", "h");
-  for (int i = 0; i < 300'000; ++i) {
-    endless.attributes["uid"].push_back(std::to_string(i));
-  }
+  for (int i = 0; i < 300'000; ++i) endless.AddValue(std::to_string(i));
   EXPECT_FALSE(store_.Put(Uuid(1), endless));
   EXPECT_EQ(store_.size(), 0u);
 }
@@ -180,13 +184,12 @@ TEST_F(LiveMapStoreTest, TakesNoOldMarkForANewOne) {
 }
 
 TEST_F(LiveMapStoreTest, LeavesGarbageBehind) {
-  LdapEntry entry = Entry("alice", "h");
-  entry.attributes["cn"] = {std::string(10'000, 'x')};
   store_.Put(Uuid(2), Entry("bob", "stays"));
   LdapEntry unusual = Entry("carol ", "h");
   store_.Put(Uuid(3), unusual);
   for (int i = 0; i < 5000; ++i) {
-    entry.attributes["mailhost"] = {"host" + std::to_string(i)};
+    LdapEntry entry = Entry("alice", "host" + std::to_string(i));
+    entry.Add("cn", {std::string(10'000, 'x')});
     store_.Put(Uuid(1), entry);
   }
   EXPECT_LT(store_.bytes(), 8u << 20);
@@ -199,9 +202,8 @@ TEST_F(LiveMapStoreTest, LeavesGarbageBehind) {
 TEST_F(LiveMapStoreTest, KeepsMoreWordsThanItCanNumber) {
   constexpr int kEntries = 70'000;
   for (int i = 0; i < kEntries; ++i) {
-    LdapEntry entry = Entry("u" + std::to_string(i), "h");
-    entry.attributes["mailhost"] = {"host" + std::to_string(i)};
-    ASSERT_TRUE(store_.Put(Uuid(i), entry));
+    const std::string number = std::to_string(i);
+    ASSERT_TRUE(store_.Put(Uuid(i), Entry("u" + number, "host" + number)));
   }
   for (int i = 0; i < kEntries; i += 97) {
     const std::string number = std::to_string(i);
@@ -218,7 +220,7 @@ TEST_F(LiveMapStoreTest, ReadersSeeWholeEntriesAtAnyTime) {
   const auto put = [&](int account, int version) {
     const std::string text = std::to_string(version);
     LdapEntry entry = Entry("u" + std::to_string(account), "host" + text);
-    entry.attributes["cn"] = {ballast + text};
+    entry.Add("cn", {ballast + text});
     store_.Put(Uuid(account), entry);
   };
   for (int i = 0; i < kAccounts; ++i) put(i, 0);
@@ -233,8 +235,8 @@ TEST_F(LiveMapStoreTest, ReadersSeeWholeEntriesAtAnyTime) {
         const std::string uid = "u" + std::to_string(i);
         int found = 0;
         reader.Find(uid, [&](const LdapEntry* entry) {
-          const std::string version =
-              entry->Values("mailhost").front().substr(4);
+          const std::string version(
+              entry->Values("mailhost").front().substr(4));
           faults += entry->Values("cn").front() != ballast + version;
           // Else it is another one, whose key has the same hash.
           found += entry->Values("uid").front() == uid;

@@ -53,12 +53,12 @@ class LiveMapTest : public ::testing::Test {
     event.sync.state = state;
     event.sync.uuid = Uuid(number);
     if (!uid.empty()) {
-      event.entry.dn = "uid=" + uid + kSuffix;
-      event.entry.attributes["uid"] = {uid};
-      event.entry.attributes["mail"] = {uid + "@example.com"};
+      event.entry = LdapEntry("uid=" + uid + kSuffix);
+      event.entry.Add("uid", {uid});
+      event.entry.Add("mail", {uid + "@example.com"});
     }
-    if (!host.empty()) event.entry.attributes["mailhost"] = {host};
-    if (!moving.empty()) event.entry.attributes["carlicense"] = {moving};
+    if (!host.empty()) event.entry.Add("mailhost", {host});
+    if (!moving.empty()) event.entry.Add("carlicense", {moving});
     map_->OnEntry(std::move(event));
   }
   bool EndPresentPhase(bool done = true, const std::string& cookie = "") {
@@ -79,8 +79,8 @@ class LiveMapTest : public ::testing::Test {
     if (!found) return "?";
     std::string text;
     for (const LdapEntry& entry : found->entries) {
-      text += entry.Values("uid").front() + " " +
-              entry.Values("mailHost").front() + ";";
+      text += std::string(entry.Values("uid").front()) + " " +
+              std::string(entry.Values("mailHost").front()) + ";";
     }
     return text + (found->more ? "more" : "");
   }
