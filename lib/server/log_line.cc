@@ -70,16 +70,20 @@ unsigned MisleadingCodePoint(std::string_view sequence) {
   return misleads ? code : 0;
 }
 
-// What may stand in a line as it is.
-bool IsPlain(char c) { return c >= ' ' && c < 0x7f && c != '"' && c != '\\'; }
+// How much at the front may stand in a line as it is.
+size_t PlainLength(std::string_view text) {
+  const auto is_plain = [](char c) {
+    return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+  };
+  return std::find_if_not(text.begin(), text.end(), is_plain) - text.begin();
+}
 
 void AppendText(std::string& line, std::string_view text) {
   line += '"';
   const bool cut = text.size() > kLongestTextBytes;
   if (cut) text = text.substr(0, kLongestTextBytes);
   while (!text.empty()) {
-    const size_t plain =
-        std::find_if_not(text.begin(), text.end(), IsPlain) - text.begin();
+    const size_t plain = PlainLength(text);
     line.append(text.substr(0, plain));
     text.remove_prefix(plain);
     if (text.empty()) break;

@@ -54,6 +54,7 @@ bool MayPassBeforeLogin(std::string_view token) {
 
 std::vector<std::string> SplitCapabilities(std::string_view text) {
   std::vector<std::string> tokens;
+  tokens.reserve(1 + std::count(text.begin(), text.end(), ' '));
   ImapReader reader(text);
   while (!reader.AtEnd()) {
     while (reader.TakeSpace()) {

@@ -27,9 +27,16 @@ constexpr std::array<bool, 256> kAtomChars = [] {
   return chars;
 }();
 
-bool IsAtomChar(char c) { return kAtomChars[static_cast<unsigned char>(c)]; }
-bool IsAstringChar(char c) { return IsAtomChar(c) || c == ']'; }
-bool IsTagChar(char c) { return IsAstringChar(c) && c != '+'; }
+// Lambdas, as a function's address wouldn't be inlined in TakeWhile().
+constexpr auto kIsAtomChar = [](char c) {
+  return kAtomChars[static_cast<unsigned char>(c)];
+};
+constexpr auto kIsAstringChar = [](char c) {
+  return kIsAtomChar(c) || c == ']';
+};
+constexpr auto kIsTagChar = [](char c) {
+  return kIsAstringChar(c) && c != '+';
+};
 
 }  // namespace
 
@@ -152,14 +159,14 @@ std::optional<std::string_view> ImapReader::TakeWhile(Predicate predicate) {
 
 std::optional<std::string_view> ImapReader::TakeTag() {
   const std::string_view before = rest_;
-  const auto tag = TakeWhile(IsTagChar);
+  const auto tag = TakeWhile(kIsTagChar);
   if (tag && tag->size() <= kLongestTagBytes) return tag;
   rest_ = before;
   return std::nullopt;
 }
 
 std::optional<std::string_view> ImapReader::TakeAtom() {
-  return TakeWhile(IsAtomChar);
+  return TakeWhile(kIsAtomChar);
 }
 
 std::string_view ImapReader::TakeUntilSpace() {
@@ -174,7 +181,7 @@ std::optional<ImapString> ImapReader::TakeString() {
 
 std::optional<ImapString> ImapReader::TakeAstring() {
   if (const auto string = TakeString()) return string;
-  const auto token = TakeWhile(IsAstringChar);
+  const auto token = TakeWhile(kIsAstringChar);
   if (!token) return std::nullopt;
   return ImapString{*token, false};
 }
