@@ -258,7 +258,25 @@ std::vector<char*> PointersTo(const std::vector<std::string>& names) {
 }
 
 int ScopeOf(const LdapSearch& search) {
-  return search.base_only ? LDAP_SCOPE_BASE : LDAP_SCOPE_SUBTREE;
+  switch (search.scope) {
+    case LdapScope::kBase:
+      return LDAP_SCOPE_BASE;
+    case LdapScope::kOneLevel:
+      return LDAP_SCOPE_ONELEVEL;
+    case LdapScope::kSubtree:
+      break;
+  }
+  return LDAP_SCOPE_SUBTREE;
+}
+
+// The URLs that libldap has read, which it wants back.
+LdapReferral TakeReferral(char** raw) {
+  LdapReferral referral;
+  for (size_t i = 0; raw != nullptr && raw[i] != nullptr; ++i) {
+    if (i < kMaxLdapReferences) referral.urls.emplace_back(raw[i]);
+  }
+  ldap_memvfree(reinterpret_cast<void**>(raw));
+  return referral;
 }
 
 // What a password policy adds to a bind's result
@@ -472,7 +490,10 @@ LdapSyncEvent LdapConnection::ReadSync(ldapmsg* message, int type) {
 
 void LdapConnection::Collect(ldapmsg* message, LdapFound& found) {
   if (ldap_msgtype(message) == LDAP_RES_SEARCH_REFERENCE) {
-    found.referral = "a search reference";
+    if (found.references.size() > kMaxLdapReferences) return;
+    char** raw = nullptr;
+    ldap_parse_reference(handle_, message, &raw, nullptr, /*freeit=*/0);
+    found.references.push_back(TakeReferral(raw));
     return;
   }
   // A server may disregard our size limit.
@@ -487,15 +508,18 @@ LdapReply LdapConnection::Conclude(ldapmsg* message, int type,
                                    LdapFound found) {
   int code = LDAP_OTHER;
   char* raw_text = nullptr;
+  char** raw_urls = nullptr;
   LDAPControl** raw_controls = nullptr;
   const int parsed =
-      ldap_parse_result(handle_, message, &code, nullptr, &raw_text, nullptr,
+      ldap_parse_result(handle_, message, &code, nullptr, &raw_text, &raw_urls,
                         &raw_controls, /*freeit=*/0);
   const Text text(raw_text);
+  LdapReferral referral = TakeReferral(raw_urls);
   const Controls controls(raw_controls);
   if (parsed != LDAP_SUCCESS) code = parsed;
   const std::string_view diagnostic = text ? text.get() : "";
 
+  if (code == LDAP_REFERRAL) return referral;
   if (type == LDAP_RES_BIND) {
     const auto policy = PolicyVerdict(handle_, controls.get());
     switch (code) {
@@ -510,10 +534,6 @@ LdapReply LdapConnection::Conclude(ldapmsg* message, int type,
   }
   if (code == LDAP_SIZELIMIT_EXCEEDED && !found.entries.empty()) {
     found.more = true;
-    return found;
-  }
-  if (code == LDAP_REFERRAL) {
-    found.referral = "a referral";
     return found;
   }
   if (code != LDAP_SUCCESS) return ReasonOf(code, diagnostic);

@@ -15,6 +15,7 @@
 #include "lib/directory/ldap_entry.h"
 #include "lib/directory/ldap_options.h"
 #include "lib/directory/ldap_sync.h"
+#include "lib/directory/ldap_url.h"
 #include "lib/net/network.h"
 
 struct ldap;     // libldap's connection
@@ -26,23 +27,35 @@ struct LdapSearch {
   std::string base_dn;
   std::string filter;
   std::vector<std::string> attributes;
-  bool base_only = false;  // not what is below it
+  LdapScope scope = LdapScope::kSubtree;
+};
+
+// Others are to be asked (RFC 4511 §4.1.10): any one of these URLs. A server
+// may say there what it likes.
+struct LdapReferral {
+  std::vector<std::string> urls;
 };
 
 // What a search found: at most kMaxLdapEntries.
 struct LdapFound {
   std::vector<LdapEntry> entries;
-  bool more = false;     // and there are others
-  std::string referral;  // part of the answer lies elsewhere; not followed
+  bool more = false;  // and there are others
+  // Parts of the tree that others know (RFC 4511 §4.5.3), at most
+  // kMaxLdapReferences, and one more where there are others.
+  std::vector<LdapReferral> references;
+  // Which one of LdapReferralChaser's servers has the first entry.
+  size_t server = 0;
 };
 
 // Enough to see that a name isn't unique.
 inline constexpr int kMaxLdapEntries = 2;
+// More than anybody has, and few enough to be kept.
+inline constexpr size_t kMaxLdapReferences = 16;
 
 // What the directory says of a password.
 enum class LdapVerdict { kRight, kWrong, kExpired, kLocked };
 
-using LdapReply = std::variant<LdapFound, LdapVerdict, Failure>;
+using LdapReply = std::variant<LdapFound, LdapVerdict, LdapReferral, Failure>;
 using LdapReplyCallback = absl::AnyInvocable<void(LdapReply)>;
 
 // What LdapConnection::Follow() hears. Of an entry that is present or deleted
@@ -65,9 +78,9 @@ using LdapSyncEvent = std::variant<LdapSyncEntry, LdapSyncInfo, LdapSyncEnd>;
 using LdapSyncCallback = absl::AnyInvocable<void(LdapSyncEvent)>;
 
 // One connection to one LDAP server (RFC 4511), on its network's thread.
-// Version 3, no referrals, no alias dereferencing. Every request may be
-// answered in any order. Nothing here has a deadline but the opening: a silent
-// server is its owner's to leave.
+// Version 3, no alias dereferencing; referrals are told, not followed. Every
+// request may be answered in any order. Nothing here has a deadline but the
+// opening: a silent server is its owner's to leave.
 class LdapConnection {
  public:
   enum class Role {

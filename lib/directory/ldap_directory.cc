@@ -11,9 +11,10 @@
 #include "lib/directory/follow_filter.h"
 #include "lib/directory/ldap_client.h"
 #include "lib/directory/ldap_entry_reader.h"
-#include "lib/directory/ldap_pool.h"
+#include "lib/directory/ldap_referral_chaser.h"
 #include "lib/directory/ldap_searches.h"
 #include "lib/directory/ldap_syntax.h"
+#include "lib/directory/ldap_url.h"
 #include "lib/directory/login_name.h"
 #include "lib/directory/move_feed.h"
 
@@ -95,10 +96,10 @@ class Finder {
 // from its callback, ends the present wait.
 class Login : public Operation {
  public:
-  Login(Network& network, LdapPool& pool, Finder& finder,
+  Login(Network& network, LdapReferralChaser& servers, Finder& finder,
         const LdapEntryReader& reader, LoginName name, const Secret& secret,
         AuthenticateCallback done)
-      : pool_(pool),
+      : servers_(servers),
         finder_(finder),
         reader_(reader),
         name_(std::move(name)),
@@ -136,8 +137,9 @@ class Login : public Operation {
         std::exchange(dn_, std::string(found.entries.front().dn()));
     if (dn_ == refused_dn) return Answer(Denial::kWrongPassword);
     if (!refused_dn.empty()) finder_.NoteOutdated();
-    wait_ = pool_.Bind(dn_, secret_,
-                       [this](LdapReply reply) { OnBound(std::move(reply)); });
+    wait_ =
+        servers_.Bind(dn_, found.server, secret_,
+                      [this](LdapReply reply) { OnBound(std::move(reply)); });
   }
 
   void OnBound(LdapReply reply) {
@@ -159,7 +161,7 @@ class Login : public Operation {
     done(std::move(result));
   }
 
-  LdapPool& pool_;
+  LdapReferralChaser& servers_;
   Finder& finder_;
   const LdapEntryReader& reader_;
   const LoginName name_;
@@ -193,7 +195,7 @@ class LdapDirectory : public Directory {
         options_(options),
         reader_(std::move(reader)),
         map_(std::move(map)),
-        pool_(network, std::move(options), std::move(observer)) {
+        servers_(network, std::move(options), std::move(observer)) {
     if (map_ != nullptr) moves_.emplace(network_, map_->moves());
   }
 
@@ -205,7 +207,7 @@ class LdapDirectory : public Directory {
       return network_.Defer(
           [done = std::move(done)]() mutable { done(Denial::kNotFound); });
     }
-    return std::make_unique<Login>(network_, pool_, finder_, reader_,
+    return std::make_unique<Login>(network_, servers_, finder_, reader_,
                                    std::move(*parsed), secret, std::move(done));
   }
 
@@ -248,8 +250,8 @@ class LdapDirectory : public Directory {
   const std::shared_ptr<const LdapOptions> options_;
   const LdapEntryReader reader_;
   const std::shared_ptr<LiveMap> map_;  // null: nothing is followed
-  LdapPool pool_;
-  LdapSearches searches_{pool_};
+  LdapReferralChaser servers_;
+  LdapSearches searches_{servers_};
   Finder finder_{network_, reader_, searches_, map_.get()};
   std::optional<MoveListener> moves_;
 };
@@ -299,6 +301,13 @@ absl::Status CheckLdapOptions(const LdapOptions& options) {
       return absl::InvalidArgumentError(
           "urls: \"" + url +
           "\" is not an ldap://, ldaps:// or ldapi:// URL of a server");
+    }
+  }
+  for (const std::string& url : options.referrals) {
+    if (!IsLdapUrl(url) || url.starts_with("ldapi:")) {
+      return absl::InvalidArgumentError(
+          "referrals: \"" + url +
+          "\" is not an ldap:// or ldaps:// URL of a server");
     }
   }
   absl::Status names = CheckLdapNames(options);

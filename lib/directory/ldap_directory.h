@@ -31,8 +31,9 @@ namespace gatehouse {
 // nobody anything. The move observer hears of the moves that the map sees.
 //
 // Failures (never "not found"): no replica answers in time; the server refuses
-// the search; an entry, or several that route differently, can't be followed
-// (kConfiguration: the text names the DN).
+// the search; nobody was found, and a part of the tree is at a server that the
+// options' `referrals` don't list; an entry, or several that route differently,
+// can't be followed (kConfiguration: the text names the DN).
 //
 // Needs no LDAP server to be made: without one it answers Failures, and
 // recovers by itself. With an observer every replica is tried at once, and one

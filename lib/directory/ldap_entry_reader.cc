@@ -66,11 +66,7 @@ LdapSearch LdapEntryReader::SearchFor(const LoginName& name) const {
 
 LdapEntryReader::Result LdapEntryReader::Read(const LoginName& name,
                                               const LdapFound& found) const {
-  if (found.entries.empty()) {
-    if (found.referral.empty()) return Denial::kNotFound;
-    return BadData("the directory answered with " + found.referral +
-                   ", which is not followed");
-  }
+  if (found.entries.empty()) return Denial::kNotFound;
   if (found.more) {
     return BadData("more than " + std::to_string(kMaxLdapEntries) +
                    " entries for " + name.Whole() + ", the first is " +

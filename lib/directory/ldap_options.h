@@ -28,6 +28,10 @@ struct LdapOptions {
   // `ca_file`, or the system's authorities where that is empty.
   bool start_tls = false;
   std::string ca_file;
+  // Servers to which a referral may lead, ldap:// ldaps://. They are told the
+  // administrator's and users' passwords as those of `urls` are; any other is
+  // never asked, whatever an answer says.
+  std::vector<std::string> referrals;
 
   // Who searches; an empty DN searches anonymously. With `sasl_external` the
   // connection itself says who we are (ldapi://), and both are unused.

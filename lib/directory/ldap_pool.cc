@@ -31,14 +31,13 @@ class LdapPool::Handle : public Operation {
 };
 
 LdapPool::LdapPool(Network& network, std::shared_ptr<const LdapOptions> options,
-                   std::unique_ptr<LdapReplicaObserver> observer)
-    : network_(network),
-      options_(std::move(options)),
-      observer_(std::move(observer)) {
+                   const std::vector<std::string>& urls,
+                   LdapReplicaObserver* observer)
+    : network_(network), options_(std::move(options)) {
   LdapReplica::Owner& owner = *this;
-  for (const std::string& url : options_->urls) {
+  for (const std::string& url : urls) {
     replicas_.push_back(std::make_unique<LdapReplica>(network_, options_, url,
-                                                      owner, observer_.get()));
+                                                      owner, observer));
   }
 }
 

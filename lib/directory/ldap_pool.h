@@ -29,13 +29,16 @@ namespace gatehouse {
 // Must not be destroyed from a callback of its own.
 class LdapPool : private LdapReplica::Owner {
  public:
-  // With an observer all replicas are tried at once, not when they are needed.
+  // Of the servers at `urls`, whatever those of the options. With an observer,
+  // which must outlive it, all are tried at once, not when they are needed.
   LdapPool(Network& network, std::shared_ptr<const LdapOptions> options,
-           std::unique_ptr<LdapReplicaObserver> observer = nullptr);
+           const std::vector<std::string>& urls,
+           LdapReplicaObserver* observer = nullptr);
 
-  // The reply is LdapFound or Failure.
+  // The reply is LdapFound, LdapReferral or Failure.
   std::unique_ptr<Operation> Search(LdapSearch search, LdapReplyCallback done);
-  // The reply is LdapVerdict or Failure. See LdapConnection::Bind().
+  // The reply is LdapVerdict, LdapReferral or Failure. See
+  // LdapConnection::Bind().
   std::unique_ptr<Operation> Bind(std::string dn, const Secret& secret,
                                   LdapReplyCallback done);
 
@@ -59,7 +62,6 @@ class LdapPool : private LdapReplica::Owner {
 
   Network& network_;
   const std::shared_ptr<const LdapOptions> options_;
-  const std::unique_ptr<LdapReplicaObserver> observer_;  // may be null
   std::vector<std::unique_ptr<LdapReplica>> replicas_;
   // Expires with the pool: an operation may live longer.
   const std::shared_ptr<LdapPool*> self_ = std::make_shared<LdapPool*>(this);

@@ -36,7 +36,7 @@ class LdapPoolTest : public LoopTest {
 
   LdapPool& pool() {
     if (pool_ == nullptr) {
-      pool_ = std::make_unique<LdapPool>(*network_, options_);
+      pool_ = std::make_unique<LdapPool>(*network_, options_, options_->urls);
     }
     return *pool_;
   }
@@ -242,6 +242,7 @@ class Observer : public LdapReplicaObserver {
   void OnReplicaWell(const std::string& url) override {
     heard_.push_back("well " + url);
   }
+  void OnReferralRefused(const std::string&) override {}
 
  private:
   std::vector<std::string>& heard_;
@@ -250,8 +251,9 @@ class Observer : public LdapReplicaObserver {
 TEST_F(LdapPoolTest, TellsHowItsReplicasAreThoughNobodyAsksThem) {
   first_.Kill();
   std::vector<std::string> heard;
-  pool_ = std::make_unique<LdapPool>(*network_, options_,
-                                     std::make_unique<Observer>(heard));
+  Observer observer(heard);
+  pool_ = std::make_unique<LdapPool>(*network_, options_, options_->urls,
+                                     &observer);
   std::vector<std::string> expected;
   const auto hears = [&](std::vector<std::string> more) {
     expected.insert(expected.end(), more.begin(), more.end());
@@ -276,8 +278,9 @@ TEST_F(LdapPoolTest, TellsThatItsAdministratorIsRefused) {
   options_->admin_password = Secret("wrong");
   options_->urls = {first_.url()};
   std::vector<std::string> heard;
-  pool_ = std::make_unique<LdapPool>(*network_, options_,
-                                     std::make_unique<Observer>(heard));
+  Observer observer(heard);
+  pool_ = std::make_unique<LdapPool>(*network_, options_, options_->urls,
+                                     &observer);
   EXPECT_TRUE(RunUntil([&] { return !heard.empty(); }));
   EXPECT_THAT(
       heard, testing::ElementsAre("lost " + first_.url() + " (configuration)"));

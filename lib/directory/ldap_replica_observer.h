@@ -16,6 +16,9 @@ class LdapReplicaObserver {
   virtual void OnReplicaLost(const std::string& url, const Failure& reason) = 0;
   // It answers: for the first time, or again.
   virtual void OnReplicaWell(const std::string& url) = 0;
+  // An answer leads to a host that `referrals` doesn't list, and which isn't
+  // asked.
+  virtual void OnReferralRefused(const std::string& host) = 0;
 };
 
 }  // namespace gatehouse

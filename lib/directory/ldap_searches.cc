@@ -48,7 +48,7 @@ std::unique_ptr<Operation> LdapSearches::Search(LdapSearch search,
   if (question == nullptr) {
     question = std::make_shared<Question>();
     question->filter = search.filter;
-    question->operation = pool_.Search(
+    question->operation = servers_.Search(
         std::move(search), [this, filter = question->filter](LdapReply reply) {
           OnReply(filter, reply);
         });

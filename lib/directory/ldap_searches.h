@@ -7,12 +7,12 @@
 #include <string>
 
 #include "lib/directory/ldap_client.h"
-#include "lib/directory/ldap_pool.h"
+#include "lib/directory/ldap_referral_chaser.h"
 #include "lib/net/network.h"
 
 namespace gatehouse {
 
-// Asks a pool once for searches that are alike and under way at the same time:
+// Asks once for searches that are alike and under way at the same time:
 // hundreds of clients of one account, or of one name that a spammer tries, are
 // one question. All are told the one answer.
 //
@@ -20,14 +20,14 @@ namespace gatehouse {
 // Not to be destroyed from a callback.
 class LdapSearches {
  public:
-  // `pool` must outlive it.
-  explicit LdapSearches(LdapPool& pool) : pool_(pool) {}
+  // `servers` must outlive it.
+  explicit LdapSearches(LdapReferralChaser& servers) : servers_(servers) {}
 
   std::unique_ptr<Operation> Search(LdapSearch search, LdapReplyCallback done);
 
  private:
   class Waiter;
-  // One question to the pool, and who waits for its answer.
+  // One question to the servers, and who waits for its answer.
   struct Question {
     std::string filter;
     std::list<Waiter*> waiters;
@@ -37,7 +37,7 @@ class LdapSearches {
 
   void OnReply(const std::string& filter, const LdapReply& reply);
 
-  LdapPool& pool_;
+  LdapReferralChaser& servers_;
   // By filter. Shared with those who wait, who may live longer.
   const std::shared_ptr<Questions> under_way_ = std::make_shared<Questions>();
 };

@@ -8,7 +8,6 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
-#include "lib/base/endpoint.h"
 #include "lib/base/string_bridge.h"
 
 namespace gatehouse {
@@ -30,23 +29,6 @@ bool IsNumericOid(std::string_view text) {
 }
 
 }  // namespace
-
-bool IsLdapUrl(std::string_view url) {
-  LDAPURLDesc* description = nullptr;
-  if (ldap_url_parse(std::string(url).c_str(), &description) !=
-      LDAP_URL_SUCCESS) {
-    return false;
-  }
-  const std::string scheme = description->lud_scheme;
-  ldap_free_urldesc(description);
-  url.remove_prefix(scheme.size() + std::string_view("://").size());
-  if (url.ends_with('/')) url.remove_suffix(1);
-  if (url.find_first_of("/?") != std::string_view::npos) return false;
-  if (scheme == "ldapi") return true;
-  // libldap would take a port beyond 65535, and no host for this machine.
-  return (scheme == "ldap" || scheme == "ldaps") &&
-         Endpoint::Parse(url).has_value();
-}
 
 bool IsDistinguishedName(std::string_view text) {
   if (text.find('\0') != std::string_view::npos) return false;

@@ -5,10 +5,6 @@
 
 namespace gatehouse {
 
-// "ldap://host", "ldaps://host", either with ":port", or "ldapi://path"; a "/"
-// may follow, but nothing that says what to search there (RFC 4516).
-bool IsLdapUrl(std::string_view url);
-
 // A distinguished name as text (RFC 4514); the empty one, too.
 bool IsDistinguishedName(std::string_view text);
 

@@ -185,7 +185,7 @@ void LiveMapFollower::Probe() {
   LdapSearch root;
   root.filter = "(objectClass=*)";
   root.attributes = {"1.1"};  // none
-  root.base_only = true;
+  root.scope = LdapScope::kBase;
   // Any answer will do, the loss of the connection but for one: that is told
   // to the search that follows.
   auto sent =

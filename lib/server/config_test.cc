@@ -311,6 +311,22 @@ TEST(ConfigTest, NamesThePlaceAndTheFault) {
       {Small(R"(, "ldapConnectors": [{"name": "L", "urls": ["http://x"]}])"),
        "c.json: /ldapConnectors/0/urls: \"http://x\" is not an ldap://, "
        "ldaps:// or ldapi:// URL of a server"},
+      {Small(R"(, "ldapConnectors": [{"name": "L", "urls": ["LDAP://x"],
+                                      "startTls": true}])"),
+       "c.json: /ldapConnectors/0/urls: \"LDAP://x\" is not an ldap://, "
+       "ldaps:// or ldapi:// URL of a server"},
+      {Small(R"(, "ldapConnectors": [{"name": "L", "urls": ["ldap://x"],
+                                      "referrals": ["ldapi:///"]}])"),
+       "c.json: /ldapConnectors/0/referrals: \"ldapi:///\" is not an ldap:// "
+       "or ldaps:// URL of a server"},
+      {Small(R"(, "ldapConnectors": [{"name": "L", "urls": ["ldap://x"],
+                                      "referrals": ["ldap://y/dc=y"]}])"),
+       "c.json: /ldapConnectors/0/referrals: \"ldap://y/dc=y\" is not an "
+       "ldap:// or ldaps:// URL of a server"},
+      {Small(R"(, "ldapConnectors": [{"name": "L", "urls": ["ldap://x"],
+                                      "referrals": "ldap://y"}])"),
+       "c.json: /ldapConnectors/0/referrals: a string (should be an array "
+       "of strings)"},
       {Small(R"(, "ldapConnectors": [{"name": "L",
                                       "urls": ["ldap://x:99999"]}])"),
        "c.json: /ldapConnectors/0/urls: \"ldap://x:99999\" is not an ldap://, "

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
-#include "lib/directory/ldap_syntax.h"
+#include "lib/directory/ldap_url.h"
 
 namespace gatehouse {
 namespace {
@@ -27,6 +27,7 @@ void ReadUrls(JsonReader& entry, LdapOptions& options) {
                               "URL of a server");
     }
   }
+  options.referrals = entry.Strings("referrals");
 }
 
 // Who we are to the servers.

@@ -3,6 +3,12 @@
 #include <utility>
 
 namespace gatehouse {
+namespace {
+
+// The hosts are what some server says.
+constexpr size_t kMostRefusedHosts = 100;
+
+}  // namespace
 
 bool LdapOutages::Enter(const std::string& replica) {
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -22,6 +28,12 @@ bool LdapOutages::End(const std::string& replica) {
   if (found == outages_.end() || found->second.losers > 0) return false;
   outages_.erase(found);
   return true;
+}
+
+bool LdapOutages::NoteRefusal(const std::string& host) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return refused_hosts_.size() < kMostRefusedHosts &&
+         refused_hosts_.insert(host).second;
 }
 
 LdapReplicaLog::LdapReplicaLog(LogSink& log, std::string connector,
@@ -57,6 +69,14 @@ void LdapReplicaLog::OnReplicaWell(const std::string& url) {
   log_.Write(LogRecord("ldap_replica_recovered", LogRecord::Level::kWarning)
                  .Text("connector", connector_)
                  .Text("url", url));
+}
+
+void LdapReplicaLog::OnReferralRefused(const std::string& host) {
+  if (!outages_->NoteRefusal(KeyOf(host))) return;
+  log_.Write(LogRecord("ldap_referral_refused", LogRecord::Level::kWarning)
+                 .Text("connector", connector_)
+                 .Text("host", host)
+                 .Text("detail", "\"referrals\" doesn't list it"));
 }
 
 }  // namespace gatehouse

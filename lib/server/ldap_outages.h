@@ -12,9 +12,9 @@
 
 namespace gatehouse {
 
-// Which LDAP replicas are lost, as the directories of all workers see it: each
-// has connections of its own, and the loss is to be told once. Outlives
-// reloads. Safe for all threads.
+// Which LDAP replicas are lost, and which referrals refused, as the directories
+// of all workers see it: each has connections of its own, and is to tell once.
+// Outlives reloads. Safe for all threads.
 class LdapOutages {
  public:
   // The caller has lost the replica. True: the log doesn't say so yet.
@@ -25,6 +25,9 @@ class LdapOutages {
   // lost it any more.
   bool End(const std::string& replica);
 
+  // A referral to the host was refused. True: the log doesn't say so yet.
+  bool NoteRefusal(const std::string& host);
+
  private:
   struct Outage {
     int losers = 0;
@@ -33,9 +36,10 @@ class LdapOutages {
 
   std::mutex mutex_;
   std::map<std::string, Outage> outages_;
+  std::set<std::string> refused_hosts_;
 };
 
-// Tells the log of one directory's replicas, unless another one has.
+// Tells the log of one directory's servers, unless another one has.
 class LdapReplicaLog : public LdapReplicaObserver {
  public:
   // `log` must outlive this object.
@@ -45,6 +49,7 @@ class LdapReplicaLog : public LdapReplicaObserver {
 
   void OnReplicaLost(const std::string& url, const Failure& reason) override;
   void OnReplicaWell(const std::string& url) override;
+  void OnReferralRefused(const std::string& host) override;
 
  private:
   std::string KeyOf(const std::string& url) const;

@@ -93,5 +93,19 @@ TEST_F(LdapOutagesTest, WhoComesLaterTellsThatItIsOver) {
   EXPECT_EQ(Events(), recovered_);
 }
 
+TEST_F(LdapOutagesTest, TellsOnceOfAReferralThatIsRefused) {
+  const auto first = Worker();
+  const auto second = Worker();
+  first->OnReferralRefused("other.example.com:389");
+  second->OnReferralRefused("other.example.com:389");
+  EXPECT_EQ(Events(), std::vector<std::string>{"ldap_referral_refused"});
+  EXPECT_NE(log_.text().find("host=other.example.com:389\n"),
+            std::string::npos);
+  for (int i = 0; i < 1000; ++i) {
+    first->OnReferralRefused("host" + std::to_string(i));
+  }
+  EXPECT_EQ(Events().size(), 99u) << "an answer may name any number of hosts";
+}
+
 }  // namespace
 }  // namespace gatehouse
