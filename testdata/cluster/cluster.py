@@ -158,6 +158,13 @@ access to attrs=userPassword by anonymous auth by * none
 access to * by * none
 """
 
+SUFFIX = """dn: dc=example,dc=com
+objectClass: dcObject
+objectClass: organization
+o: example
+dc: example
+"""
+
 # Who wants to follow it may (RFC 4533).
 SYNCPROV = """
 index entryCSN,entryUUID eq
@@ -385,20 +392,25 @@ class Cluster:
     # --- The directory ---
 
     def start_directory(self):
-        folder = self.folder / "slapd"
-        (folder / "data").mkdir(parents=True)
-        config = folder / "slapd.conf"
-        config.write_text(SLAPD.format(folder=folder, admin_dn=ADMIN_DN,
-                                       admin_password=ADMIN_PASSWORD) + SYNCPROV)
-        self.slapd = self.start_server(Server(
-            "slapd", ["slapd", "-d", "none", "-f", config, "-h", f"ldap://{HOST}:{self.ldap_port}"],
-            folder / "slapd.log", [self.ldap_port]))
-        self.ldif("dn: dc=example,dc=com\nobjectClass: dcObject\nobjectClass: organization\n"
-                  "o: example\ndc: example\n")
+        self.slapd = self.start_slapd("slapd", self.ldap_port, log="none")
+        self.ldif(SUFFIX)
         return self.slapd
 
-    def ldif(self, text, modify=False):
-        run("ldapmodify" if modify else "ldapadd", "-x", "-H", f"ldap://{HOST}:{self.ldap_port}",
+    def start_slapd(self, name, port, settings="", database_settings="", log="stats"):
+        """Without an entry. `settings`: more of slapd.conf, before its database and in it."""
+        folder = self.folder / name
+        (folder / "data").mkdir(parents=True)
+        database = SLAPD.index("database mdb")
+        config = folder / "slapd.conf"
+        config.write_text((SLAPD[:database] + "{settings}" + SLAPD[database:]).format(
+            folder=folder, admin_dn=ADMIN_DN, admin_password=ADMIN_PASSWORD,
+            settings=settings) + database_settings + SYNCPROV)
+        return self.start_server(Server(
+            name, ["slapd", "-d", log, "-f", config, "-h", f"ldap://{HOST}:{port}"],
+            folder / "slapd.log", [port]))
+
+    def ldif(self, text, modify=False, port=None):
+        run("ldapmodify" if modify else "ldapadd", "-x", "-H", f"ldap://{HOST}:{port or self.ldap_port}",
             "-D", ADMIN_DN, "-w", ADMIN_PASSWORD, input=text.encode(), stderr=subprocess.PIPE)
 
     def add_user(self, address, mail_host=None, password=PASSWORD, uid=None):

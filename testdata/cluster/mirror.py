@@ -2,12 +2,7 @@
 import subprocess
 import time
 
-from testdata.cluster.cluster import (
-    ADMIN_DN, ADMIN_PASSWORD, HOST, SLAPD, START_SECONDS, SYNCPROV, Server, free_port)
-
-GLOBAL = """
-serverID {number}
-"""
+from testdata.cluster.cluster import ADMIN_DN, ADMIN_PASSWORD, HOST, START_SECONDS, SUFFIX, free_port
 
 DATABASE = """
 syncrepl rid=00{number} provider=ldap://{host}:{other_port} type=refreshAndPersist retry="1 +"
@@ -22,21 +17,13 @@ class Mirror:
     def __init__(self, cluster):
         self.ports = [cluster.ldap_port, free_port()]
         self.first, self.second = (self._start(cluster, number) for number in (1, 2))
-        cluster.ldif("dn: dc=example,dc=com\nobjectClass: dcObject\nobjectClass: organization\n"
-                     "o: example\ndc: example\n")
+        cluster.ldif(SUFFIX)
 
     def _start(self, cluster, number):
-        folder = cluster.folder / f"slapd{number}"
-        (folder / "data").mkdir(parents=True)
-        names = {"folder": folder, "host": HOST, "number": number, "other_port": self.ports[2 - number],
-                 "admin_dn": ADMIN_DN, "admin_password": ADMIN_PASSWORD}
-        config = folder / "slapd.conf"
-        database = SLAPD.index("database mdb")
-        config.write_text((SLAPD[:database] + GLOBAL + SLAPD[database:] + DATABASE + SYNCPROV).format(**names))
-        port = self.ports[number - 1]
-        return cluster.start_server(Server(
-            f"slapd{number}", ["slapd", "-d", "stats", "-f", config, "-h", f"ldap://{HOST}:{port}"],
-            folder / "slapd.log", [port]))
+        return cluster.start_slapd(
+            f"slapd{number}", self.ports[number - 1], f"serverID {number}\n",
+            DATABASE.format(host=HOST, number=number, other_port=self.ports[2 - number],
+                            admin_dn=ADMIN_DN, admin_password=ADMIN_PASSWORD))
 
     @property
     def urls(self):
