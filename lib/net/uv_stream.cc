@@ -22,6 +22,10 @@ constexpr int kReadsPerTurn = 4;
 // Below this, copying is cheaper than three system calls.
 constexpr int kLeastBulkBytes = 16 * 1024;
 
+// Whoever wants to know how the bytes end sees at least so many of them: the
+// last line.
+constexpr int kUnpassedBytes = 256;
+
 // A read of so much begins a bulk: the next may be of kBulkReadBytes.
 constexpr size_t kBulkBeginsBytes = EventLoop::kReadBytes;
 
@@ -224,8 +228,7 @@ bool UvStream::ReadBulk() {
 }
 
 bool UvStream::PassBulk(UvStream& sink, size_t readable) {
-  // Whoever wants to know how the bytes end sees at least the last of them.
-  const ssize_t passed = sink.TakeBulk(fd_, readable - 1);
+  const ssize_t passed = sink.TakeBulk(fd_, readable - kUnpassedBytes);
   if (passed < 0 && passed != -EAGAIN) return Fail(-passed);
   if (passed <= 0) return ReadOnce(EventLoop::kBulkReadBytes);
   PollSet& polls = loop_->polls();

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/base/answer_progress.h"
 #include "lib/base/endpoint.h"
 #include "lib/base/secret.h"
 #include "lib/protocol/events.h"
@@ -199,6 +200,15 @@ class Protocol {
   // What a client hears after its login when the proxy must end the session
   // ("* BYE …\r\n"); empty where nothing may be said unasked.
   virtual std::string_view last_words() const { return {}; }
+  // Joined: how far a store is that has said nothing yet to the client's last
+  // line, and how far it is behind a line of its own. Lines come without CRLF.
+  virtual AnswerProgress AfterCommand(std::string_view line) const {
+    return AnswerProgress::kBetween;
+  }
+  virtual AnswerProgress AfterAnswer(AnswerProgress before,
+                                     std::string_view line) const {
+    return AnswerProgress::kBetween;
+  }
   // What both of two lists of UpstreamReady::capabilities promise: by default
   // the entries that stand in both, in whatever case.
   virtual std::vector<std::string> CommonCapabilities(

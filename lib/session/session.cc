@@ -79,6 +79,15 @@ std::string_view Session::LastWords() const {
   return settings_->protocol->last_words();
 }
 
+AnswerProgress Session::AfterCommand(std::string_view line) const {
+  return settings_->protocol->AfterCommand(line);
+}
+
+AnswerProgress Session::AfterAnswer(AnswerProgress before,
+                                    std::string_view line) const {
+  return settings_->protocol->AfterAnswer(before, line);
+}
+
 void Session::OnSpliceEnd(const SpliceResult& result) {
   record_.end = EndName(result.end);
   record_.detail = result.detail;

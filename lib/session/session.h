@@ -43,6 +43,9 @@ class Session final : public ClientSession, public SpliceOwner {
 
   // SpliceOwner:
   std::string_view LastWords() const override;
+  AnswerProgress AfterCommand(std::string_view line) const override;
+  AnswerProgress AfterAnswer(AnswerProgress before,
+                             std::string_view line) const override;
   void OnSpliceEnd(const SpliceResult& result) override;
 
   Network& network_;

@@ -1,6 +1,7 @@
 #include "lib/splice/splice.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace gatehouse {
@@ -24,6 +25,20 @@ constexpr absl::Duration kTakePoll = absl::Milliseconds(20);
 constexpr absl::Duration kPause = absl::Milliseconds(100);
 constexpr uint16_t kMostPausesForAnswer = 7;
 constexpr uint16_t kMostPauses = 300;
+
+// A client that says more at once sends a message. (uint16_t is enough.)
+constexpr uint16_t kLongestCommandBytes = 4096;
+
+// The last whole line, without CRLF; nothing where it began before `bytes`, or
+// hasn't ended. `fresh`: they begin a line.
+std::optional<std::string_view> LastLine(std::string_view bytes, bool fresh) {
+  if (!bytes.ends_with('\n')) return std::nullopt;
+  bytes.remove_suffix(1);
+  if (bytes.ends_with('\r')) bytes.remove_suffix(1);
+  const size_t before = bytes.rfind('\n');
+  if (before != std::string_view::npos) return bytes.substr(before + 1);
+  return fresh ? std::optional(bytes) : std::nullopt;
+}
 
 }  // namespace
 
@@ -54,7 +69,11 @@ void Splice::Side::OnData(std::string_view bytes) {
   splice_.Forward(*this, bytes);
 }
 Stream* Splice::Side::BulkSink() { return splice_.Other(*this).stream_.get(); }
-void Splice::Side::OnBulkPassed(size_t bytes) { splice_.Passed(*this, bytes); }
+void Splice::Side::OnBulkPassed(size_t bytes) {
+  // What follows, which is seen, may begin in the middle of a line.
+  if (this == &splice_.upstream_) splice_.at_line_end_ = false;
+  splice_.Passed(*this, bytes);
+}
 void Splice::Side::OnEof() { splice_.OnSideEof(*this); }
 void Splice::Side::OnDrained() {
   Side& other = splice_.Other(*this);
@@ -67,17 +86,39 @@ void Splice::Side::OnFailure(const Failure& failure) {
 
 void Splice::Forward(Side& from, std::string_view bytes) {
   if (bytes.empty()) return;
-  answer_owed_ = &from == &downstream_;
-  if (&from == &upstream_) at_line_end_ = bytes.ends_with('\n');
-  if (ending() && !answer_owed_ && at_line_end_) HoldClient();
+  &from == &downstream_ ? NoteCommand(bytes) : NoteAnswer(bytes);
+  if (ending() && between_answers()) HoldClient();
   Stream& to = *Other(from).stream_;
   // A last reply and the end of the conversation make one packet.
   from.stream_->ends() ? to.WriteMore(bytes) : to.Write(bytes);
   Passed(from, bytes.size());
 }
 
+// A line that doesn't stand in one burst tells nothing, and what was asked for
+// is no command.
+void Splice::NoteCommand(std::string_view bytes) {
+  answer_owed_ = true;
+  if (answer_ == AnswerProgress::kAsks) return;
+  const auto line = LastLine(bytes, true);
+  if (line) answer_ = owner_.AfterCommand(*line);
+}
+
+void Splice::NoteAnswer(std::string_view bytes) {
+  const auto line = LastLine(bytes, at_line_end_);
+  answer_owed_ = false;
+  spoken_bytes_ = 0;
+  at_line_end_ = bytes.ends_with('\n');
+  if (!at_line_end_) return;
+  answer_ =
+      line ? owner_.AfterAnswer(answer_, *line) : AnswerProgress::kBetween;
+}
+
 void Splice::Passed(Side& from, size_t bytes) {
   last_activity_ = network_.Now();
+  if (&from == &downstream_) {
+    spoken_bytes_ +=
+        std::min<size_t>(bytes, kLongestCommandBytes + 1 - spoken_bytes_);
+  }
   from.bytes_read_ += bytes;
   const size_t queued = Other(from).stream_->queued_bytes();
   if (queued > options_.high_watermark_bytes) from.stream_->PauseReading();
@@ -145,7 +186,8 @@ void Splice::WatchIdleness(absl::Duration delay) {
 }
 
 void Splice::OnIdleTimer() {
-  if (!std::exchange(kept_alive_, true)) upstream_.stream_->KeepAlive();
+  if (!kept_alive_) upstream_.stream_->KeepAlive();
+  kept_alive_ = true;
   const bool half_closed = downstream_.eof_ || upstream_.eof_;
   const absl::Duration limit =
       half_closed ? std::min(options_.idle_limit, kHalfClosedLimit)
@@ -162,6 +204,16 @@ void Splice::EndInPause() {
   if (!ending() && !failing_) AwaitPause();
 }
 
+// The client is in the middle of a message.
+bool Splice::uploading() const {
+  return answer_owed_ && (answer_ == AnswerProgress::kAsks ||
+                          spoken_bytes_ > kLongestCommandBytes);
+}
+
+bool Splice::between_answers() const {
+  return !answer_owed_ && at_line_end_ && answer_ != AnswerProgress::kInside;
+}
+
 // Its next commands aren't begun: the store falls silent when it has answered.
 void Splice::HoldClient() {
   client_held_ = true;
@@ -174,10 +226,11 @@ void Splice::AwaitPause() {
 }
 
 void Splice::OnPauseTimer() {
-  const bool pause =
-      at_line_end_ && network_.Now() - last_activity_ >= kPause &&
-      (!answer_owed_ || pauses_awaited_ >= kMostPausesForAnswer) &&
-      downstream_.stream_->queued_bytes() == 0;
+  const bool slow_answer = answer_owed_ && at_line_end_ && !uploading() &&
+                           pauses_awaited_ >= kMostPausesForAnswer;
+  const bool pause = (between_answers() || slow_answer) &&
+                     network_.Now() - last_activity_ >= kPause &&
+                     downstream_.stream_->queued_bytes() == 0;
   if (!pause && pauses_awaited_ < kMostPauses) return AwaitPause();
   if (pause && !upstream_.eof_) {
     downstream_.stream_->Write(owner_.LastWords());

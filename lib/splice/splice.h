@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "absl/time/time.h"
+#include "lib/base/answer_progress.h"
 #include "lib/net/network.h"
 #include "lib/net/stream.h"
 
@@ -42,6 +43,14 @@ class SpliceOwner {
  public:
   // The protocol's good-bye to a client whom we leave.
   virtual std::string_view LastWords() const = 0;
+  // As Protocol's of the same names: by the last line of a burst.
+  virtual AnswerProgress AfterCommand(std::string_view line) const {
+    return AnswerProgress::kBetween;
+  }
+  virtual AnswerProgress AfterAnswer(AnswerProgress before,
+                                     std::string_view line) const {
+    return AnswerProgress::kBetween;
+  }
   // Once, after both streams are closed. May destroy the splice.
   virtual void OnSpliceEnd(const SpliceResult& result) = 0;
 
@@ -68,12 +77,12 @@ class Splice {
   void Start(std::string_view to_downstream, std::string_view to_upstream);
 
   // Ends the session in a pause of the store's output: waits until the store
-  // has been silent at the end of a line, says the last words to the client,
-  // and closes both. That takes less than a second: no command is begun any
-  // more once the store has answered one, and a slow answer isn't awaited for
+  // has been silent behind an answer, says the last words to the client, and
+  // closes both. That takes less than a second: no command is begun any more
+  // once the store has answered one, and a slow answer isn't awaited for
   // longer. Only a message on its way, either way, is let pass first, for half
-  // a minute. Without a pause by then the words are left out: they would stand
-  // in the middle of a message.
+  // a minute, however often its sender stops for a while. Without a pause by
+  // then the words are left out: they would stand in the middle of a message.
   void EndInPause();
 
  private:
@@ -99,6 +108,8 @@ class Splice {
     return &side == &downstream_ ? upstream_ : downstream_;
   }
   void Forward(Side& from, std::string_view bytes);
+  void NoteCommand(std::string_view bytes);
+  void NoteAnswer(std::string_view bytes);
   void Passed(Side& from, size_t bytes);
   void OnSideEof(Side& side);
   void OnSideFailure(Side& side, const Failure& failure);
@@ -108,6 +119,8 @@ class Splice {
   void WatchIdleness(absl::Duration delay);
   void OnIdleTimer();
   bool ending() const { return pauses_awaited_ > 0; }
+  bool uploading() const;
+  bool between_answers() const;
   void HoldClient();
   void AwaitPause();
   void OnPauseTimer();
@@ -121,13 +134,15 @@ class Splice {
   Side upstream_;
   absl::Time last_activity_;
   std::unique_ptr<Operation> timer_;
-  bool downstream_first_ = false;  // to send its FIN
-  bool at_line_end_ = true;        // of what the client was sent
-  bool answer_owed_ = false;       // the client was the last to speak
-  bool client_held_ = false;       // not read from any more
-  bool kept_alive_ = false;        // the upstream connection
-  bool failing_ = false;           // a side is dead, the other takes the rest
-  uint16_t pauses_awaited_ = 0;    // since EndInPause()
+  bool downstream_first_ : 1 = false;  // to send its FIN
+  bool at_line_end_ : 1 = true;        // of what the client was sent
+  bool answer_owed_ : 1 = false;       // the client was the last to speak
+  bool client_held_ : 1 = false;       // not read from any more
+  bool kept_alive_ : 1 = false;        // the upstream connection
+  bool failing_ : 1 = false;  // a side is dead, the other takes the rest
+  AnswerProgress answer_ : 2 = AnswerProgress::kBetween;
+  uint16_t pauses_awaited_ = 0;  // since EndInPause()
+  uint16_t spoken_bytes_ = 0;    // by the client since the store last spoke
 };
 
 }  // namespace gatehouse

@@ -19,12 +19,25 @@ class SpliceTest : public testing::Test, public SpliceOwner {
     auto [store_stream, store] = network_.NewStream();
     client_ = client;
     store_ = store;
-    splice_ = std::make_unique<Splice>(network_, std::move(client_stream),
-                                       std::move(store_stream), options_,
-                                       *this);
+    splice_ =
+        std::make_unique<Splice>(network_, std::move(client_stream),
+                                 std::move(store_stream), options_, *this);
   }
 
   std::string_view LastWords() const override { return "* BYE\r\n"; }
+  // As of IMAP and POP3 together.
+  AnswerProgress AfterCommand(std::string_view line) const override {
+    return line.starts_with("RETR") ? AnswerProgress::kInside
+                                    : AnswerProgress::kBetween;
+  }
+  AnswerProgress AfterAnswer(AnswerProgress before,
+                             std::string_view line) const override {
+    if (line.starts_with("+ ")) return AnswerProgress::kAsks;
+    if (line.ends_with("}")) return AnswerProgress::kInside;
+    const bool ends =
+        line.starts_with("a OK") || line == "." || line.starts_with("-ERR");
+    return ends ? AnswerProgress::kBetween : before;
+  }
   void OnSpliceEnd(const SpliceResult& result) override {
     result_ = result;
     splice_.reset();
@@ -271,6 +284,78 @@ TEST_F(SpliceTest, LetsAnUploadPassBeforeItEnds) {
   network_.Advance(absl::Milliseconds(250));
   ASSERT_TRUE(result_);
   EXPECT_TRUE(client_->Sent().ends_with("a OK\r\n* BYE\r\n"));
+}
+
+TEST_F(SpliceTest, LetsAMessagePassWhoseStoreStopsForAWhile) {
+  struct {
+    std::string_view command, begin, middle, end;
+  } const cases[] = {{"a FETCH\r\n", "* 1 FETCH (BODY[] {99}\r\n",
+                      "line\r\nline\r\n", ")\r\na OK\r\n"},
+                     {"RETR 1\r\n", "+OK\r\n", "line\r\n", ".\r\n"}};
+  for (const auto& message : cases) {
+    SCOPED_TRACE(message.command);
+    result_.reset();
+    Renew();
+    Start();
+    ClientSays(message.command);
+    StoreSays(message.begin);
+    splice_->EndInPause();
+    for (const std::string_view part : {message.middle, message.end}) {
+      network_.Advance(absl::Seconds(5));
+      ASSERT_FALSE(result_);
+      StoreSays(part);
+    }
+    network_.Advance(absl::Milliseconds(250));
+    ASSERT_TRUE(result_);
+    EXPECT_TRUE(
+        client_->Sent().ends_with(std::string(message.end) + "* BYE\r\n"));
+  }
+}
+
+TEST_F(SpliceTest, LetsAnUploadPassWhoseClientStopsForAWhile) {
+  for (const bool asked : {true, false}) {
+    SCOPED_TRACE(asked);
+    result_.reset();
+    Renew();
+    Start();
+    if (asked) {
+      ClientSays("a APPEND INBOX {9999}\r\n");
+      StoreSays("+ \r\n");
+      ClientSays("part\r\n");
+    } else {
+      ClientSays("a APPEND INBOX {9999+}\r\n" + std::string(5000, 'x'));
+    }
+    splice_->EndInPause();
+    network_.Advance(absl::Seconds(20));
+    EXPECT_FALSE(result_);
+    ClientSays("the rest\r\n");
+    network_.Advance(absl::Seconds(5));
+    EXPECT_FALSE(result_) << "the store has it to write";
+    StoreSays("a OK\r\n");
+    network_.Advance(absl::Milliseconds(250));
+    ASSERT_TRUE(result_);
+    EXPECT_TRUE(client_->Sent().ends_with("a OK\r\n* BYE\r\n"));
+  }
+}
+
+TEST_F(SpliceTest, LeavesLastWordsOutInAMessageThatNeverEnds) {
+  Start();
+  ClientSays("RETR 1\r\n");
+  StoreSays("+OK\r\nline\r\n");
+  splice_->EndInPause();
+  network_.Advance(absl::Seconds(31));
+  ASSERT_TRUE(result_);
+  EXPECT_EQ(client_->Sent(), "+OK\r\nline\r\n");
+}
+
+TEST_F(SpliceTest, EndsWhoWaitsForNewsInTime) {
+  Start();
+  ClientSays("a IDLE\r\n");
+  StoreSays("+ idling\r\n");
+  splice_->EndInPause();
+  network_.Advance(absl::Milliseconds(250));
+  ASSERT_TRUE(result_);
+  EXPECT_EQ(client_->Sent(), "+ idling\r\n* BYE\r\n");
 }
 
 TEST_F(SpliceTest, EndsInTimeAlsoWhenOneSideHasEnded) {

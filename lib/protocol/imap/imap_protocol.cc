@@ -1,12 +1,39 @@
 #include "lib/protocol/imap/imap_protocol.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
+#include "lib/base/string_bridge.h"
 #include "lib/protocol/imap/imap_downstream.h"
 #include "lib/protocol/imap/imap_upstream.h"
 
 namespace gatehouse {
 namespace {
+
+// The next word, which it leaves out of `line`.
+absl::string_view TakeWord(std::string_view& line) {
+  const std::string_view word = line.substr(0, line.find(' '));
+  line.remove_prefix(std::min(word.size() + 1, line.size()));
+  return ToAbsl(word);
+}
+
+bool IsFetch(std::string_view command) {
+  TakeWord(command);
+  absl::string_view word = TakeWord(command);
+  if (absl::EqualsIgnoreCase(word, "UID")) word = TakeWord(command);
+  return absl::EqualsIgnoreCase(word, "FETCH");
+}
+
+// No client ends a tag with a colon, but every message has such header fields.
+bool IsTaggedStatus(std::string_view line) {
+  const absl::string_view tag = TakeWord(line);
+  const absl::string_view status = TakeWord(line);
+  return !absl::EndsWith(tag, ":") && tag != "*" &&
+         (absl::EqualsIgnoreCase(status, "OK") ||
+          absl::EqualsIgnoreCase(status, "NO") ||
+          absl::EqualsIgnoreCase(status, "BAD"));
+}
 
 class Imap final : public Protocol {
  public:
@@ -17,6 +44,17 @@ class Imap final : public Protocol {
   int least_idle_seconds() const override { return 30 * 60; }
   std::string_view last_words() const override {
     return "* BYE [UNAVAILABLE] Shutting down\r\n";
+  }
+  // Messages come by FETCH.
+  AnswerProgress AfterCommand(std::string_view line) const override {
+    return IsFetch(line) ? AnswerProgress::kInside : AnswerProgress::kBetween;
+  }
+  AnswerProgress AfterAnswer(AnswerProgress before,
+                             std::string_view line) const override {
+    if (line.starts_with('+')) return AnswerProgress::kAsks;
+    if (IsTaggedStatus(line)) return AnswerProgress::kBetween;
+    return before == AnswerProgress::kInside ? AnswerProgress::kInside
+                                             : AnswerProgress::kBetween;
   }
   std::unique_ptr<DownstreamMachine> NewDownstream(
       DownstreamOptions options) const override {

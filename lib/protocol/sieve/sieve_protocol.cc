@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/match.h"
+#include "lib/base/string_bridge.h"
 #include "lib/protocol/capability_words.h"
 #include "lib/protocol/sieve/sieve_downstream.h"
 #include "lib/protocol/sieve/sieve_upstream.h"
@@ -31,6 +33,14 @@ std::optional<std::string> Common(const CapabilityWords& a,
   return JoinWords(common);
 }
 
+// As every answer's last line does.
+bool BeginsWithStatus(std::string_view line) {
+  for (std::string_view status : {"OK", "NO", "BYE"}) {
+    if (absl::StartsWithIgnoreCase(ToAbsl(line), ToAbsl(status))) return true;
+  }
+  return false;
+}
+
 class Sieve final : public Protocol {
  public:
   std::string_view name() const override { return "sieve"; }
@@ -41,6 +51,15 @@ class Sieve final : public Protocol {
   int least_idle_seconds() const override { return 1800; }  // RFC 5804 §1.2
   std::string_view last_words() const override {
     return "BYE (TRYLATER) \"Closing, try again later.\"\r\n";
+  }
+  AnswerProgress AfterCommand(std::string_view line) const override {
+    return absl::StartsWithIgnoreCase(ToAbsl(line), "GETSCRIPT")
+               ? AnswerProgress::kInside
+               : AnswerProgress::kBetween;
+  }
+  AnswerProgress AfterAnswer(AnswerProgress before,
+                             std::string_view line) const override {
+    return BeginsWithStatus(line) ? AnswerProgress::kBetween : before;
   }
 
   std::vector<std::string> CommonCapabilities(

@@ -16,6 +16,12 @@ class Smtp : public Protocol {
   uint16_t implicit_tls_port() const override { return 465; }
   int least_idle_seconds() const override { return 300; }  // RFC 5321 §4.5.3.2
   bool logs_in_by_name() const override { return true; }
+  AnswerProgress AfterAnswer(AnswerProgress before,
+                             std::string_view line) const override {
+    if (line.starts_with("354")) return AnswerProgress::kAsks;
+    const bool goes_on = line.size() > 3 && line[3] == '-';
+    return goes_on ? AnswerProgress::kInside : AnswerProgress::kBetween;
+  }
   std::vector<std::string> CommonCapabilities(
       const std::vector<std::string>& a,
       const std::vector<std::string>& b) const override {
