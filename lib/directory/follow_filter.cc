@@ -11,15 +11,9 @@
 namespace gatehouse {
 namespace {
 
-bool HasHole(std::string_view text, std::string_view letters) {
-  for (size_t i = 0; i + 1 < text.size(); ++i) {
-    if (text[i] != '%') continue;
-    if (letters.find(text[++i]) != std::string_view::npos) return true;
-  }
-  return false;
+bool DependsOnName(std::string_view text) {
+  return NameTemplate(text).HasHole("eud");
 }
-
-bool DependsOnName(std::string_view text) { return HasHole(text, "eud"); }
 
 absl::Status CannotFollow(const FilterNode& node) {
   return absl::InvalidArgumentError(
@@ -38,10 +32,9 @@ absl::StatusOr<FilterItem> EqualityOf(const FilterNode& node) {
   return node.item;
 }
 
-void AddUnique(std::vector<std::string>& names, const std::string& name) {
-  if (std::find(names.begin(), names.end(), name) == names.end()) {
-    names.push_back(name);
-  }
+template <typename T>
+void AddUnique(std::vector<T>& all, const T& one) {
+  if (std::find(all.begin(), all.end(), one) == all.end()) all.push_back(one);
 }
 
 bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
@@ -62,7 +55,7 @@ absl::StatusOr<FollowFilter> FollowFilter::Create(
 
   const auto names_somebody = [](const Clause& clause) {
     return std::all_of(clause.begin(), clause.end(), [](const Assertion& one) {
-      return HasHole(one.value, "eu");
+      return one.value.HasHole("eu");
     });
   };
   const auto key =
@@ -74,13 +67,14 @@ absl::StatusOr<FollowFilter> FollowFilter::Create(
   }
   std::rotate(made.clauses_.begin(), key, key + 1);
   made.text_ = "(&" + made.text_ + ")";
-  made.SetAttributes();
+  made.SetKeys();
   return made;
 }
 
 absl::Status FollowFilter::Add(const FilterNode& node) {
   if (!DependsOnName(node.text)) {
-    text_ += FillName(node.text, {});  // for its %%
+    std::string buffer;
+    text_ += NameTemplate(node.text).Fill({}, buffer);  // for its %%
     return absl::OkStatus();
   }
   if (node.kind == FilterNode::Kind::kAnd) {
@@ -99,15 +93,16 @@ absl::Status FollowFilter::Add(const FilterNode& node) {
     if (!item.ok()) return item.status();
     text_ += "(" + item->attribute + "=*)";
     clause.push_back({absl::AsciiStrToLower(ToAbsl(item->attribute)),
-                      std::move(item->value)});
+                      NameTemplate(item->value)});
   }
   text_ += ")";
   clauses_.push_back(std::move(clause));
   return absl::OkStatus();
 }
 
-void FollowFilter::SetAttributes() {
+void FollowFilter::SetKeys() {
   for (const Assertion& assertion : clauses_.front()) {
+    AddUnique(keys_, assertion.value);
     AddUnique(key_attributes_, assertion.attribute);
   }
   for (const Clause& clause : clauses_) {
@@ -117,18 +112,11 @@ void FollowFilter::SetAttributes() {
   }
 }
 
-std::vector<std::string> FollowFilter::KeysOf(const LoginName& name) const {
-  std::vector<std::string> keys;
-  for (const Assertion& assertion : clauses_.front()) {
-    AddUnique(keys, FillName(assertion.value, name));
-  }
-  return keys;
-}
-
 bool FollowFilter::Matches(const LdapEntry& entry,
                            const LoginName& name) const {
+  std::string buffer;
   const auto holds = [&](const Assertion& assertion) {
-    const std::string wanted = FillName(assertion.value, name);
+    const std::string_view wanted = assertion.value.Fill(name, buffer);
     const LdapValues values = entry.Values(assertion.attribute);
     return std::any_of(values.begin(), values.end(), [&](auto value) {
       return EqualsIgnoringCase(value, wanted);

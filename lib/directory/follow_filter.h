@@ -8,6 +8,7 @@
 #include "lib/directory/ldap_entry.h"
 #include "lib/directory/ldap_filter.h"
 #include "lib/directory/login_name.h"
+#include "lib/directory/name_template.h"
 
 namespace gatehouse {
 
@@ -28,6 +29,10 @@ class FollowFilter {
   // Finds every entry that the account filter finds for some name.
   const std::string& text() const { return text_; }
 
+  // An entry that a name finds has a value of one of the key attributes that is
+  // one of the keys, filled by the name.
+  const std::vector<NameTemplate>& keys() const { return keys_; }
+
   // In lower case: by which entries are looked up; and all that must be
   // compared with a name.
   const std::vector<std::string>& key_attributes() const {
@@ -37,8 +42,6 @@ class FollowFilter {
     return compared_attributes_;
   }
 
-  // The values of key attributes that an entry for this name has one of.
-  std::vector<std::string> KeysOf(const LoginName& name) const;
   // Whether the name finds the entry, which text() finds; for values that are
   // plain (LookupKey).
   bool Matches(const LdapEntry& entry, const LoginName& name) const;
@@ -46,16 +49,17 @@ class FollowFilter {
  private:
   struct Assertion {
     std::string attribute;
-    std::string value;  // with its holes
+    NameTemplate value;
   };
   using Clause = std::vector<Assertion>;  // one of them must hold
 
   FollowFilter() = default;
   absl::Status Add(const FilterNode& node);
-  void SetAttributes();
+  void SetKeys();
 
   std::string text_;
   std::vector<Clause> clauses_;  // all must hold; the first gives the keys
+  std::vector<NameTemplate> keys_;
   std::vector<std::string> key_attributes_;
   std::vector<std::string> compared_attributes_;
 };

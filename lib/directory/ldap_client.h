@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/functional/any_invocable.h"
 #include "lib/base/failure.h"
 #include "lib/base/secret.h"
@@ -38,7 +39,7 @@ struct LdapReferral {
 
 // What a search found: at most kMaxLdapEntries.
 struct LdapFound {
-  std::vector<LdapEntry> entries;
+  absl::InlinedVector<LdapEntry, 1> entries;
   bool more = false;  // and there are others
   // Parts of the tree that others know (RFC 4511 §4.5.3), at most
   // kMaxLdapReferences, and one more where there are others.

@@ -52,7 +52,7 @@ class Finder {
   // Nothing where Search() must be asked.
   std::optional<LdapFound> FindNow(const LoginName& name) const {
     if (!map_reader_) return std::nullopt;
-    return map_reader_->Find(name, network_.Now());
+    return map_reader_->Find(name, [this] { return network_.Now(); });
   }
 
   // Asks LDAP; the map only where that is out of reach.
@@ -80,7 +80,8 @@ class Finder {
   LdapReply OrStale(const LoginName& name, LdapReply reply) const {
     const auto* failure = std::get_if<Failure>(&reply);
     if (failure == nullptr || !IsOutage(*failure)) return reply;
-    auto stale = map_reader_->FindStale(name, network_.Now());
+    auto stale =
+        map_reader_->FindStale(name, [this] { return network_.Now(); });
     if (stale) return std::move(*stale);
     return reply;
   }
@@ -174,9 +175,8 @@ class Login : public Operation {
 };
 
 LocateResult LocationOf(const LdapEntryReader& reader, const LoginName& name,
-                        LdapReply reply) {
-  if (auto* failure = std::get_if<Failure>(&reply)) return std::move(*failure);
-  auto result = reader.Read(name, std::get<LdapFound>(reply));
+                        const LdapFound& found) {
+  auto result = reader.Read(name, found);
   if (auto* denial = std::get_if<Denial>(&result)) return *denial;
   if (auto* failure = std::get_if<Failure>(&result)) {
     return std::move(*failure);
@@ -221,11 +221,14 @@ class LdapDirectory : public Directory {
     }
     const auto parsed =
         ParseLoginName(name, options_->names, NameUse::kAddress);
-    return finder_.Search(*parsed,
-                          [this, name = *parsed,
-                           done = std::move(done)](LdapReply reply) mutable {
-                            done(LocationOf(reader_, name, std::move(reply)));
-                          });
+    return finder_.Search(
+        *parsed, [this, name = *parsed,
+                  done = std::move(done)](LdapReply reply) mutable {
+          if (auto* failure = std::get_if<Failure>(&reply)) {
+            return done(std::move(*failure));
+          }
+          done(LocationOf(reader_, name, std::get<LdapFound>(reply)));
+        });
   }
 
   std::optional<LocateResult> LocateNow(std::string_view name) override {
@@ -234,7 +237,7 @@ class LdapDirectory : public Directory {
     if (!parsed) return Denial::kNotFound;
     auto found = finder_.FindNow(*parsed);
     if (!found) return std::nullopt;
-    return LocationOf(reader_, *parsed, std::move(*found));
+    return LocationOf(reader_, *parsed, *found);
   }
 
   std::vector<Location> SampleLocations(size_t most) override {

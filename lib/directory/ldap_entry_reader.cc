@@ -14,14 +14,10 @@ bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
   return absl::EqualsIgnoreCase(ToAbsl(a), ToAbsl(b));
 }
 
-bool HoldsAny(const LdapValues& values,
-              const std::vector<std::string>& wanted) {
-  for (const std::string_view value : values) {
-    for (const std::string& one : wanted) {
-      if (EqualsIgnoringCase(value, one)) return true;
-    }
-  }
-  return false;
+bool Holds(const LdapValues& values, std::string_view wanted) {
+  return std::any_of(values.begin(), values.end(), [&](auto value) {
+    return EqualsIgnoringCase(value, wanted);
+  });
 }
 
 Failure BadData(std::string text) {
@@ -58,8 +54,8 @@ LdapSearch LdapEntryReader::SearchFor(const LoginName& name) const {
         options_->moving_attribute}) {
     if (!attribute.empty()) search.attributes.push_back(attribute);
   }
-  for (auto& assertion : filter_.NameAssertions(name)) {
-    search.attributes.push_back(std::move(assertion.attribute));
+  for (const auto& assertion : filter_.name_assertions()) {
+    search.attributes.push_back(assertion.attribute);
   }
   return search;
 }
@@ -107,7 +103,7 @@ std::optional<Failure> LdapEntryReader::ReadRouting(const LdapEntry& entry,
   const LdapValues addresses = entry.Values(options_->address_attribute);
   location.addresses.assign(addresses.begin(), addresses.end());
   const LdapValues moving = entry.Values(options_->moving_attribute);
-  location.moving = !moving.empty() && !HoldsAny(moving, {"FALSE"});
+  location.moving = !moving.empty() && !Holds(moving, "FALSE");
   return std::nullopt;
 }
 
@@ -129,7 +125,7 @@ std::vector<std::string> LdapEntryReader::UsersOf(
     add(options_->user_attribute);
     return users;
   }
-  for (const auto& assertion : filter_.NameAssertions({})) {
+  for (const auto& assertion : filter_.name_assertions()) {
     add(assertion.attribute);
   }
   std::sort(users.begin(), users.end());
@@ -172,9 +168,11 @@ std::string_view LdapEntryReader::UserOf(const LoginName& name,
     const LdapValues values = entry.Values(options_->user_attribute);
     return values.empty() ? "" : values.front();
   }
-  for (const auto& assertion : filter_.NameAssertions(name)) {
+  std::string buffer;
+  for (const auto& assertion : filter_.name_assertions()) {
+    const std::string_view wanted = assertion.value.Fill(name, buffer);
     for (const std::string_view value : entry.Values(assertion.attribute)) {
-      if (EqualsIgnoringCase(value, assertion.value)) return value;
+      if (EqualsIgnoringCase(value, wanted)) return value;
     }
   }
   return "";
@@ -182,11 +180,16 @@ std::string_view LdapEntryReader::UserOf(const LoginName& name,
 
 bool LdapEntryReader::IsEnabled(const LdapEntry& entry) const {
   const LdapValues status = entry.Values(options_->status_attribute);
-  if (!status.empty() && !HoldsAny(status, options_->active_statuses)) {
+  const auto is_active = [&](const std::string& active) {
+    return Holds(status, active);
+  };
+  const std::vector<std::string>& active = options_->active_statuses;
+  if (!status.empty() &&
+      std::none_of(active.begin(), active.end(), is_active)) {
     return false;
   }
   const LdapValues services = entry.Values(options_->service_attribute);
-  return services.empty() || HoldsAny(services, {options_->service});
+  return services.empty() || Holds(services, options_->service);
 }
 
 }  // namespace gatehouse

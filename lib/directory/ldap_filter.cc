@@ -147,58 +147,6 @@ void AppendItems(FilterNode& node, std::vector<FilterItem>& items) {
   for (FilterNode& child : node.children) AppendItems(child, items);
 }
 
-std::string Raw(std::string_view value) { return std::string(value); }
-
-// Fills the holes of `text`, each value made safe by `make_safe`.
-std::string FillHoles(std::string_view text, const LoginName& name,
-                      std::string (*make_safe)(std::string_view)) {
-  std::string filled;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%' || i + 1 == text.size()) {
-      filled += text[i];
-      continue;
-    }
-    switch (text[++i]) {
-      case 'e':
-        filled += make_safe(name.Whole());
-        break;
-      case 'u':
-        filled += make_safe(name.local());
-        break;
-      case 'd':
-        filled += make_safe(name.domain());
-        break;
-      default:
-        filled += '%';
-    }
-  }
-  return filled;
-}
-
-absl::Status CheckHoles(std::string_view text) {
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') continue;
-    const char letter = i + 1 < text.size() ? text[i + 1] : '\0';
-    if (letter != 'e' && letter != 'u' && letter != 'd' && letter != '%') {
-      return absl::InvalidArgumentError(
-          "position " + std::to_string(i + 1) +
-          ": expected %e, %u, %d or %% where there is a \"%\"");
-    }
-    ++i;
-  }
-  return absl::OkStatus();
-}
-
-// Whether a value depends on more than the domain.
-bool HoldsName(std::string_view value) {
-  for (size_t i = 0; i + 1 < value.size(); ++i) {
-    if (value[i] != '%') continue;
-    ++i;
-    if (value[i] == 'e' || value[i] == 'u') return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 std::string QuoteFilterValue(std::string_view value) {
@@ -230,23 +178,20 @@ absl::StatusOr<std::vector<FilterItem>> ParseFilter(std::string_view filter) {
   return items;
 }
 
-std::string FillName(std::string_view text, const LoginName& name) {
-  return FillHoles(text, name, Raw);
-}
-
 absl::StatusOr<FilterTemplate> FilterTemplate::Create(std::string_view text) {
-  absl::Status holes = CheckHoles(text);
+  absl::Status holes = NameTemplate::Check(text);
   if (!holes.ok()) return holes;
   auto items = ParseFilter(text);
   if (!items.ok()) return items.status();
 
   FilterTemplate made;
-  made.text_ = text;
+  made.text_ = NameTemplate(text);
   for (FilterItem& item : *items) {
     if (item.comparison != "=" || item.has_wildcard) continue;
-    if (!HoldsName(item.value)) continue;
+    NameTemplate value(item.value);
+    if (!value.HasHole("eu")) continue;
     made.name_assertions_.push_back(
-        {std::move(item.attribute), std::move(item.value)});
+        {std::move(item.attribute), std::move(value)});
   }
   if (made.name_assertions_.empty()) {
     return absl::InvalidArgumentError(
@@ -257,16 +202,7 @@ absl::StatusOr<FilterTemplate> FilterTemplate::Create(std::string_view text) {
 }
 
 std::string FilterTemplate::Fill(const LoginName& name) const {
-  return FillHoles(text_, name, QuoteFilterValue);
-}
-
-std::vector<FilterTemplate::NameAssertion> FilterTemplate::NameAssertions(
-    const LoginName& name) const {
-  std::vector<NameAssertion> filled = name_assertions_;
-  for (NameAssertion& assertion : filled) {
-    assertion.value = FillName(assertion.value, name);
-  }
-  return filled;
+  return text_.Fill(name, QuoteFilterValue);
 }
 
 }  // namespace gatehouse

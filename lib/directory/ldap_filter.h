@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lib/directory/login_name.h"
+#include "lib/directory/name_template.h"
 
 namespace gatehouse {
 
@@ -40,11 +41,8 @@ absl::StatusOr<FilterNode> ParseFilterTree(std::string_view filter);
 // The items of a filter in their order.
 absl::StatusOr<std::vector<FilterItem>> ParseFilter(std::string_view filter);
 
-// `text` with its holes (%e …, see below) filled by the name as it is.
-std::string FillName(std::string_view text, const LoginName& name);
-
-// A filter with holes for a name: %e the whole name, %u its local part, %d its
-// domain, %% a percent sign. Immutable, so safe for any number of threads.
+// A filter with holes for a name (NameTemplate). Immutable, so safe for any
+// number of threads.
 class FilterTemplate {
  public:
   // An error for what ParseFilter() refuses, for an unknown %-letter, and for a
@@ -60,17 +58,19 @@ class FilterTemplate {
   // in one of them.
   struct NameAssertion {
     std::string attribute;
-    std::string value;
+    NameTemplate value;
   };
-  std::vector<NameAssertion> NameAssertions(const LoginName& name) const;
+  const std::vector<NameAssertion>& name_assertions() const {
+    return name_assertions_;
+  }
 
-  const std::string& text() const { return text_; }
+  const std::string& text() const { return text_.text(); }
 
  private:
   FilterTemplate() = default;
 
-  std::string text_;
-  std::vector<NameAssertion> name_assertions_;  // values with their holes
+  NameTemplate text_;
+  std::vector<NameAssertion> name_assertions_;
 };
 
 }  // namespace gatehouse

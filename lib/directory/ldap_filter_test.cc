@@ -46,12 +46,12 @@ TEST(LdapFilterTest, KnowsWhichAttributesHoldTheName) {
   auto made =
       FilterTemplate::Create("(&(|(mail=%e)(uid=%u)(uid=x*%u))(dc=%d))");
   ASSERT_TRUE(made.ok()) << made.status();
-  const auto assertions = made->NameAssertions({"a(b", "example.com"});
+  const auto& assertions = made->name_assertions();
   ASSERT_EQ(assertions.size(), 2u);
   EXPECT_EQ(assertions[0].attribute, "mail");
-  EXPECT_EQ(assertions[0].value, "a(b@example.com");
+  EXPECT_EQ(assertions[0].value.text(), "%e");
   EXPECT_EQ(assertions[1].attribute, "uid");
-  EXPECT_EQ(assertions[1].value, "a(b");
+  EXPECT_EQ(assertions[1].value.text(), "%u");
 }
 
 TEST(LdapFilterTest, NamesThePositionOfAnError) {

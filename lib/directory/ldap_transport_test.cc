@@ -100,7 +100,8 @@ class LdapTransportTest : public LoopTest {
     Follow();
     const LiveMap::Reader reader(*map_);
     const auto host = [&]() -> std::string {
-      const auto found = reader.Find({"alice", "example.com"}, network_->Now());
+      const auto found = reader.Find({"alice", "example.com"},
+                                     [this] { return network_->Now(); });
       if (!found || found->entries.empty()) return "?";
       return std::string(found->entries.front().Values("mailHost").front());
     };

@@ -77,9 +77,10 @@ absl::Duration LiveMap::Age(absl::Time now) const {
 // --- Answers ---
 
 std::optional<LdapFound> LiveMap::Reader::Find(const LoginName& name,
-                                               absl::Time now) const {
+                                               Clock now) const {
   const State state = map_.state();
-  if (state == State::kLoading || map_.Age(now) >= map_.trust_.ttl) {
+  if (state == State::kLoading) return std::nullopt;
+  if (state == State::kAway && map_.Age(now()) >= map_.trust_.ttl) {
     return std::nullopt;
   }
   auto found = Search(name);
@@ -92,9 +93,9 @@ std::optional<LdapFound> LiveMap::Reader::Find(const LoginName& name,
 }
 
 std::optional<LdapFound> LiveMap::Reader::FindStale(const LoginName& name,
-                                                    absl::Time now) const {
+                                                    Clock now) const {
   if (map_.state() == State::kLoading ||
-      map_.Age(now) >= map_.trust_.stale_ttl) {
+      map_.Age(now()) >= map_.trust_.stale_ttl) {
     return std::nullopt;
   }
   auto found = Search(name);
@@ -106,10 +107,11 @@ std::optional<LdapFound> LiveMap::Reader::Search(const LoginName& name) const {
   if (map_.overflown()) return std::nullopt;
   LdapFound found;
   bool certain = true;
-  for (const std::string& key : map_.filter_.KeysOf(name)) {
-    const LookupKey lookup = LookupKeyOf(key);
+  std::string buffer;
+  for (const NameTemplate& key : map_.filter_.keys()) {
+    const LookupKey lookup = LookupKeyOf(key.Fill(name, buffer));
     if (!lookup.plain) return std::nullopt;
-    reader_.Find(lookup.text, [&](LdapEntry* entry) {
+    reader_.Find(lookup.hash, [&](LdapEntry* entry) {
       if (entry == nullptr) {
         certain = false;
         return;

@@ -70,8 +70,12 @@ class LiveMapFollowerTest : public LoopTest {
                                                   options_, map_);
   }
 
+  std::optional<LdapFound> Find(const std::string& uid) {
+    return reader_->Find({uid, "example.com"},
+                         [this] { return network_->Now(); });
+  }
   std::string HostOf(const std::string& uid) {
-    const auto found = reader_->Find({uid, "example.com"}, network_->Now());
+    const auto found = Find(uid);
     if (!found) return "?";
     if (found->entries.empty()) return "nobody";
     return std::string(found->entries.front().Values("mailHost").front());
@@ -143,7 +147,7 @@ TEST_F(LiveMapFollowerTest, LoadsAndFollows) {
   slapd_.Modify(DnOf("alice") + "changetype: modrdn\nnewrdn: uid=alicia\n" +
                 "deleteoldrdn: 1\n");
   EXPECT_TRUE(RunUntil([&] {
-    const auto found = reader_->Find({"alice", "example.com"}, network_->Now());
+    const auto found = Find("alice");
     return found && found->entries.front().dn().starts_with("uid=alicia,");
   }));
   EXPECT_THAT(log_.events(), ElementsAre("live_map_complete"));
@@ -173,7 +177,7 @@ TEST_F(LiveMapFollowerTest, LoadsAnewWhereDnsHaveChangedUnseen) {
   Follow();
   ASSERT_TRUE(AwaitState(LiveMap::State::kLive));
   const auto dn_of_alice = [&] {
-    const auto found = reader_->Find({"alice", "example.com"}, network_->Now());
+    const auto found = Find("alice");
     if (!found || found->entries.empty()) return std::string();
     return std::string(found->entries.front().dn());
   };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
+
 namespace gatehouse {
 namespace {
 
@@ -134,7 +136,7 @@ class Reader {
 
   std::string_view rest_;
   const LiveMapArena& arena_;
-  std::vector<std::string_view> prefixes_;
+  absl::InlinedVector<std::string_view, 8> prefixes_;
 };
 
 }  // namespace

@@ -101,7 +101,7 @@ std::vector<uint32_t> LiveMapStore::HashesOf(const LdapEntry& entry) const {
   std::vector<uint32_t> hashes;
   const auto add = [&](LdapValues values) {
     for (const std::string_view value : values) {
-      hashes.push_back(HashOf(LookupKeyOf(std::string(value)).text));
+      hashes.push_back(LookupKeyOf(value).hash);
     }
   };
   if (HoldsOnly(entry, attributes_)) {
@@ -137,7 +137,7 @@ std::string LiveMapStore::MakeRecord(const EntryUuid& uuid,
   for (const LiveMapAttribute& attribute : attributes_) {
     if (!attribute.is_compared) continue;
     for (const std::string_view value : entry.Values(attribute.name)) {
-      usual &= LookupKeyOf(std::string(value)).plain;
+      usual &= LookupKeyOf(value).plain;
     }
   }
   std::optional<std::string> body;
@@ -345,9 +345,9 @@ void LiveMapStore::Reader::InView(Look look) const {
 }
 
 void LiveMapStore::Reader::Find(
-    std::string_view key, absl::FunctionRef<void(LdapEntry*)> visit) const {
+    uint32_t hash, absl::FunctionRef<void(LdapEntry*)> visit) const {
   InView([&](const View& view) {
-    view.keys->Find(HashOf(key), [&](uint32_t offset) {
+    view.keys->Find(hash, [&](uint32_t offset) {
       const Record record = ReadRecord(*view.arena, offset);
       if (record.unusual) {
         visit(nullptr);

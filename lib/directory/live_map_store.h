@@ -65,10 +65,9 @@ class LiveMapStore {
     Reader& operator=(const Reader&) = delete;
     ~Reader();
 
-    // Calls `visit` for each entry that may have this key (LookupKey::text),
-    // and perhaps for others; with null for an unusual one. It may be moved.
-    void Find(std::string_view key,
-              absl::FunctionRef<void(LdapEntry*)> visit) const;
+    // Calls `visit` for each entry that has a key of this hash (LookupKey);
+    // with null for an unusual one. It may be moved.
+    void Find(uint32_t hash, absl::FunctionRef<void(LdapEntry*)> visit) const;
     // Calls `visit` for the entries of so many keys at most, which stay the
     // same as long as their entries do; an entry may come more than once.
     void Sample(size_t keys,

@@ -86,10 +86,12 @@ class LiveMapTest : public ::testing::Test {
   }
   std::string Find(const std::string& user,
                    absl::Duration later = absl::ZeroDuration()) {
-    return Told(reader_->Find({user, "example.com"}, now_ + later));
+    return Told(
+        reader_->Find({user, "example.com"}, [&] { return now_ + later; }));
   }
   std::string FindStale(const std::string& user, absl::Duration later) {
-    return Told(reader_->FindStale({user, "example.com"}, now_ + later));
+    return Told(reader_->FindStale({user, "example.com"},
+                                   [&] { return now_ + later; }));
   }
 
   const absl::Time now_ = absl::FromUnixSeconds(1'700'000'000);

@@ -6,10 +6,13 @@
 #include <uninorm.h>
 #include <unistr.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <utility>
+
+#include "absl/container/fixed_array.h"
+#include "absl/hash/hash.h"
+#include "absl/strings/string_view.h"
 
 namespace gatehouse {
 namespace {
@@ -103,32 +106,28 @@ bool IsVisibleAscii(char c) { return c >= 0x21 && c <= 0x7e; }
 
 char LowerAsciiOf(char c) { return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c; }
 
-void LowerAscii(std::string& text) {
-  std::transform(text.begin(), text.end(), text.begin(), LowerAsciiOf);
-}
-
 // Nearly every name: what the other forms do leaves ASCII as it is.
-std::optional<std::string> NormaliseAsciiLocal(std::string_view local,
-                                               bool lower_case) {
+bool AppendAsciiLocal(std::string_view local, bool lower_case,
+                      std::string& whole) {
   for (char c : local) {
-    if (!IsVisibleAscii(c) || c == '@') return std::nullopt;
+    if (!IsVisibleAscii(c) || c == '@') return false;
+    whole += lower_case ? LowerAsciiOf(c) : c;
   }
-  std::string normal(local);
-  if (lower_case) LowerAscii(normal);
-  return normal;
+  return true;
 }
 
-std::optional<std::string> NormaliseLocal(std::string_view local,
-                                          bool lower_case) {
-  if (IsAscii(local)) return NormaliseAsciiLocal(local, lower_case);
+// Puts it behind `whole` in its normal form; false where it has none.
+bool AppendLocal(std::string_view local, bool lower_case, std::string& whole) {
+  if (IsAscii(local)) return AppendAsciiLocal(local, lower_case, whole);
   std::u32string text = MapWidth(DecodeUtf8(local));
   if (lower_case) text = LowerCase(text);
   text = Normalise(UNINORM_NFC, text);
   for (char32_t c : text) {
     // Width mapping may have made an "@" of a full-width one.
-    if (!IsIdentifierCharacter(c) || c == '@') return std::nullopt;
+    if (!IsIdentifierCharacter(c) || c == '@') return false;
   }
-  return EncodeUtf8(text);
+  whole += EncodeUtf8(text);
+  return true;
 }
 
 bool IsLdhLabel(std::string_view label) {
@@ -153,19 +152,20 @@ bool IsHostName(std::string_view domain) {
   }
 }
 
-std::optional<std::string> NormaliseDomain(std::string_view domain) {
-  std::string ascii(domain);
+// The same for a domain.
+bool AppendDomain(std::string_view domain, std::string& whole) {
+  const size_t begin = whole.size();
+  FromMalloc<char> encoded;
   if (!IsAscii(domain)) {
-    char* encoded = nullptr;
-    const int result =
-        idn2_to_ascii_8z(ascii.c_str(), &encoded, IDN2_NONTRANSITIONAL);
-    FromMalloc<char> owner(encoded);
-    if (result != IDN2_OK) return std::nullopt;
-    ascii = encoded;
+    char* raw = nullptr;
+    const int result = idn2_to_ascii_8z(std::string(domain).c_str(), &raw,
+                                        IDN2_NONTRANSITIONAL);
+    encoded.reset(raw);
+    if (result != IDN2_OK) return false;
+    domain = raw;
   }
-  LowerAscii(ascii);
-  if (!IsHostName(ascii)) return std::nullopt;
-  return ascii;
+  for (char c : domain) whole += LowerAsciiOf(c);
+  return IsHostName(std::string_view(whole).substr(begin));
 }
 
 // Case and compatibility folded; as it is where it isn't UTF-8.
@@ -199,14 +199,20 @@ LoginName::LoginName(std::string_view local, std::string_view domain)
   if (!domain.empty()) whole_.append(1, '@').append(domain);
 }
 
-LookupKey LookupKeyOf(std::string value) {
+LookupKey LookupKeyOf(std::string_view value) {
   LookupKey key;
   for (char c : value) key.plain &= IsVisibleAscii(c);
-  key.text = key.plain ? std::move(value) : Fold(value);
-  LowerAscii(key.text);
-  if (!key.plain) {
-    std::erase_if(key.text, [](char c) { return !IsVisibleAscii(c); });
+  std::string folded;
+  if (!key.plain) value = folded = Fold(value);
+  // Without an allocation where it can be a name.
+  absl::FixedArray<char, kMaxLoginNameBytes> text(value.size());
+  size_t bytes = 0;
+  for (char c : value) {
+    text[bytes] = LowerAsciiOf(c);
+    bytes += IsVisibleAscii(c);
   }
+  key.hash = static_cast<uint32_t>(
+      absl::HashOf(absl::string_view(text.data(), bytes)));
   return key;
 }
 
@@ -221,17 +227,19 @@ std::optional<LoginName> ParseLoginName(std::string_view text,
   if (at != std::string_view::npos && domain.empty()) return std::nullopt;
   if (local.empty() && use == NameUse::kLogin) return std::nullopt;
 
-  const auto normal_local = NormaliseLocal(local, rules.lower_case_local);
-  if (!normal_local) return std::nullopt;
+  std::string whole;
+  whole.reserve(local.size() + 1 + domain.size());
+  if (!AppendLocal(local, rules.lower_case_local, whole)) return std::nullopt;
   // Width mapping may also have made a "*" of a full-width one.
   if (use == NameUse::kLogin &&
-      normal_local->find(kMasterSeparator) != std::string::npos) {
+      whole.find(kMasterSeparator) != std::string::npos) {
     return std::nullopt;
   }
-  if (domain.empty()) return LoginName(*normal_local, {});
-  const auto normal_domain = NormaliseDomain(domain);
-  if (!normal_domain) return std::nullopt;
-  return LoginName(*normal_local, *normal_domain);
+  const size_t local_bytes = whole.size();
+  if (domain.empty()) return LoginName(std::move(whole), local_bytes);
+  whole += '@';
+  if (!AppendDomain(domain, whole)) return std::nullopt;
+  return LoginName(std::move(whole), local_bytes);
 }
 
 }  // namespace gatehouse

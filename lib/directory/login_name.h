@@ -2,9 +2,11 @@
 #define GATEHOUSE_LIB_DIRECTORY_LOGIN_NAME_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace gatehouse {
 
@@ -18,6 +20,9 @@ class LoginName {
   LoginName() = default;
   // `domain`: A-labels in lower case; empty for a bare name.
   LoginName(std::string_view local, std::string_view domain);
+  // `whole`: the local part of so many bytes, then nothing, or "@" and domain.
+  LoginName(std::string whole, size_t local_bytes)
+      : whole_(std::move(whole)), local_bytes_(local_bytes) {}
 
   std::string_view local() const {
     return std::string_view(whole_).substr(0, local_bytes_);
@@ -70,13 +75,15 @@ std::optional<LoginName> ParseLoginName(std::string_view text,
 // What stands for a value where values are looked up as a directory compares
 // them that ignores case and invisible characters (RFC 4518).
 struct LookupKey {
-  std::string text;
+  // The same for all values that may match each other, and for few others; in
+  // another process another one.
+  uint32_t hash = 0;
   // The value is of visible ASCII characters only: another plain one matches it
-  // exactly where their keys are equal. One that isn't plain has the key of all
-  // plain values that may match it.
+  // exactly where they differ in case alone. What one that isn't plain matches
+  // is the directory's to say.
   bool plain = true;
 };
-LookupKey LookupKeyOf(std::string value);
+LookupKey LookupKeyOf(std::string_view value);
 
 }  // namespace gatehouse
 

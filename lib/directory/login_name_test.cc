@@ -97,20 +97,24 @@ TEST(LoginNameTest, TakesWholeDomainsAndStarsAsAddresses) {
 }
 
 TEST(LoginNameTest, LooksUpWhatADirectoryTakesForTheSame) {
-  const auto key = [](std::string_view value) {
-    const LookupKey made = LookupKeyOf(std::string(value));
-    return (made.plain ? "plain " : "") + made.text;
-  };
-  EXPECT_EQ(key("Bob@Example.com"), "plain bob@example.com");
-  EXPECT_EQ(key(" BoB "), "bob");
-  EXPECT_EQ(key("Bo\xc2\xad"
-                "b"),
-            "bob");  // a soft hyphen
-  EXPECT_EQ(key("\xef\xbd\x82\xef\xbd\x8f\xef\xbd\x82"), "bob");  // full width
-  EXPECT_EQ(key("\xff"
-                "Bob"),
-            "bob");  // no UTF-8
-  EXPECT_EQ(key(""), "plain ");
+  const LookupKey bob = LookupKeyOf("bob");
+  EXPECT_TRUE(bob.plain);
+  EXPECT_TRUE(LookupKeyOf("BOB").plain);
+  EXPECT_EQ(LookupKeyOf("BOB").hash, bob.hash);
+  for (const char* alike :
+       {" BoB ",
+        "Bo\xc2\xad"  // a soft hyphen
+        "b",
+        "\xef\xbd\x82\xef\xbd\x8f\xef\xbd\x82",  // full width
+        "\xff"                                   // no UTF-8
+        "Bob"}) {
+    EXPECT_EQ(LookupKeyOf(alike).hash, bob.hash) << alike;
+    EXPECT_FALSE(LookupKeyOf(alike).plain) << alike;
+  }
+  const std::string longer(10 * kMaxLoginNameBytes, 'x');
+  EXPECT_NE(LookupKeyOf("bob@example.com").hash, bob.hash);
+  EXPECT_NE(LookupKeyOf(longer).hash, LookupKeyOf(longer + 'x').hash);
+  EXPECT_TRUE(LookupKeyOf("").plain);
 }
 
 }  // namespace
