@@ -5,26 +5,15 @@
 #include <utility>
 #include <variant>
 
-#include "lib/directory/ldap_url.h"
-
 namespace gatehouse {
 namespace {
 
 // From the connector's own servers. A loop ends here.
 constexpr int kMostHops = 4;
 
-// Of one search, wherever they are asked.
-constexpr size_t kMostQuestions = 1 + kMaxLdapReferences;
-
 Failure NotFollowed(std::string text) {
   return {Failure::Side::kDirectory, Failure::Kind::kConfiguration,
           Failure::Retry::kNo, std::move(text)};
-}
-
-// As the log names it; nothing where the URL names none.
-std::string HostOf(const std::string& url) {
-  const auto parsed = ParseLdapUrl(url);
-  return parsed ? parsed->server.ToString() : "";
 }
 
 }  // namespace
@@ -58,38 +47,39 @@ class LdapReferralChaser::Chase : public Operation {
         LdapReplyCallback done)
       : chaser_(chaser),
         began_at_(chaser.network_.Now()),
-        secret_(secret.Clone()),
         done_(std::move(done)) {
-    Begin({std::move(first)});
+    if (MayGoOn() && first.is_bind()) secret_ = secret.Clone();
+    Ask(legs_.emplace(legs_.end(), std::move(first)), secret);
   }
 
  private:
   // A question on its way, and in which other ways it may be asked where that
   // fails.
   struct Leg {
+    explicit Leg(std::list<Question> choices) : choices(std::move(choices)) {}
+    explicit Leg(Question only) { choices.push_back(std::move(only)); }
+
     std::list<Question> choices;
     std::unique_ptr<Operation> wait;
   };
   using Legs = std::list<Leg>;
 
-  void Begin(std::list<Question> choices) {
-    if (++questions_ > kMostQuestions) {
-      return NoteTrouble(NotFollowed("a search has more than " +
-                                     std::to_string(kMaxLdapReferences) +
-                                     " referrals"));
-    }
-    Ask(legs_.insert(legs_.end(), Leg{std::move(choices), nullptr}));
-  }
+  // Whether any referral can be followed; otherwise no question is asked twice.
+  bool MayGoOn() const { return !chaser_.listed_.empty(); }
 
-  void Ask(Legs::iterator leg) {
-    const Question& question = leg->choices.front();
+  void Ask(Legs::iterator leg, const Secret& secret) {
+    Question& question = leg->choices.front();
     LdapPool& pool = *chaser_.pools_[question.server];
     auto on_reply = [this, leg](LdapReply reply) {
       OnReply(leg, std::move(reply));
     };
-    leg->wait = question.is_bind()
-                    ? pool.Bind(question.dn, secret_, std::move(on_reply))
-                    : pool.Search(question.search, std::move(on_reply));
+    if (question.is_bind()) {
+      leg->wait = pool.Bind(question.dn, secret, std::move(on_reply));
+    } else {
+      leg->wait = pool.Search(
+          MayGoOn() ? LdapSearch(question.search) : std::move(question.search),
+          std::move(on_reply));
+    }
   }
 
   void OnReply(Legs::iterator leg, LdapReply reply) {
@@ -97,7 +87,7 @@ class LdapReferralChaser::Chase : public Operation {
     leg->choices.pop_front();
     if (const auto* failure = std::get_if<Failure>(&reply)) {
       if (!leg->choices.empty() && MayBeAskedElsewhere(asked, *failure)) {
-        return Ask(leg);
+        return Ask(leg, secret_);
       }
       NoteTrouble(*failure);
     } else if (const auto* referral = std::get_if<LdapReferral>(&reply)) {
@@ -136,6 +126,9 @@ class LdapReferralChaser::Chase : public Operation {
       }
     }
     found_.more = found_.more || found.more;
+    // Who is found isn't looked for elsewhere: that costs others nothing, and
+    // their loss isn't felt.
+    if (!found.entries.empty()) return;
     for (const LdapReferral& reference : found.references) {
       Follow(reference, asked);
     }
@@ -148,18 +141,25 @@ class LdapReferralChaser::Chase : public Operation {
     }
     std::list<Question> choices;
     std::string unlisted;
-    for (const std::string& url : referral.urls) {
-      const size_t server = chaser_.ServerOf(url);
+    for (const std::string& text : referral.urls) {
+      const auto url = ParseLdapUrl(text);
+      if (!url) continue;
+      const size_t server = chaser_.ServerOf(*url);
       if (server == 0) {
-        if (unlisted.empty()) unlisted = HostOf(url);
+        if (unlisted.empty()) unlisted = url->server.ToString();
         continue;
       }
       Question& next = choices.emplace_back(from);
       next.server = server;
       ++next.hops;
-      next.Turn(*ParseLdapUrl(url));
+      next.Turn(*url);
     }
     if (choices.empty()) return Refuse(unlisted);
+    if (++followed_ > kMaxLdapReferences) {
+      return NoteTrouble(NotFollowed("a search has more than " +
+                                     std::to_string(kMaxLdapReferences) +
+                                     " referrals"));
+    }
     if (deadline_ == nullptr) {
       const absl::Duration gone = chaser_.network_.Now() - began_at_;
       deadline_ = chaser_.network_.StartTimer(
@@ -168,7 +168,7 @@ class LdapReferralChaser::Chase : public Operation {
             if (!alive.expired()) OnDeadline();
           });
     }
-    Begin(std::move(choices));
+    Ask(legs_.emplace(legs_.end(), std::move(choices)), secret_);
   }
 
   void Refuse(const std::string& host) {
@@ -215,7 +215,7 @@ class LdapReferralChaser::Chase : public Operation {
   Secret secret_;
   LdapReplyCallback done_;
   Legs legs_;
-  size_t questions_ = 0;
+  size_t followed_ = 0;
   LdapFound found_;
   std::optional<LdapVerdict> verdict_;
   std::optional<Failure> trouble_;
@@ -260,10 +260,8 @@ std::unique_ptr<Operation> LdapReferralChaser::Bind(std::string dn,
                                  std::move(done));
 }
 
-size_t LdapReferralChaser::ServerOf(const std::string& url) const {
-  const auto parsed = ParseLdapUrl(url);
-  if (!parsed) return 0;
-  const auto found = listed_.find(LdapServerKey(*parsed));
+size_t LdapReferralChaser::ServerOf(const LdapUrl& url) const {
+  const auto found = listed_.find(LdapServerKey(url));
   return found == listed_.end() ? 0 : found->second;
 }
 

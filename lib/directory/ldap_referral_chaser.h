@@ -11,6 +11,7 @@
 #include "lib/directory/ldap_options.h"
 #include "lib/directory/ldap_pool.h"
 #include "lib/directory/ldap_replica_observer.h"
+#include "lib/directory/ldap_url.h"
 #include "lib/net/network.h"
 
 namespace gatehouse {
@@ -20,10 +21,11 @@ namespace gatehouse {
 // and as these are written there: a host that an answer names gets neither a
 // connection nor a password, unless the administrator has named it before.
 //
-// What an URL leaves out is asked as it was (RFC 4516). Some hops at most, and
-// all within twice `timeout`, as without referrals. A part of a search that
-// can't be asked makes it a Failure where nothing was found: a mailbox that may
-// be there isn't said to be nowhere.
+// What a URL leaves out is asked as it was (RFC 4516). Some hops at most, and
+// all within twice `timeout`, as without referrals. What a server has found is
+// looked for nowhere else. A part of a search that can't be asked makes it a
+// Failure where nothing was found: a mailbox that may be there isn't said to be
+// nowhere.
 //
 // Not to be destroyed from a callback.
 class LdapReferralChaser {
@@ -45,7 +47,7 @@ class LdapReferralChaser {
   struct Question;
 
   // Where the URL leads to; 0: nowhere that is listed.
-  size_t ServerOf(const std::string& url) const;
+  size_t ServerOf(const LdapUrl& url) const;
 
   Network& network_;
   const std::shared_ptr<const LdapOptions> options_;
