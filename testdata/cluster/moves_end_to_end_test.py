@@ -170,7 +170,7 @@ class MovesEndToEndTest(unittest.TestCase):
         directory["ldapConnectors"][0].update(connector, movingAttribute="carLicense")
         proxy = self.cluster.start_proxy(name, {
             "allowPlaintextLogin": "always", "workers": 2, "capabilityInterval": "0s", **directory, **settings,
-            "upstream": {"port": store.port}})
+            "upstream": {"port": store.port}}, label=f"{name}{store.port}")  # a log of its own
         self.addCleanup(lambda: self.assertNotIn("Sanitizer", proxy.text()))
         self.addCleanup(proxy.stop)
         if connector.get("follow"):
