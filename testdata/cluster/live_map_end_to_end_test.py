@@ -1,7 +1,9 @@
 """imapproxy that follows a real slapd: each change of LDAP is felt at once."""
 import datetime
 import json
+import shutil
 import signal
+import subprocess
 import threading
 import time
 import unittest
@@ -145,6 +147,37 @@ class LiveMapEndToEndTest(unittest.TestCase):
         self.await_records(proxy, "live_map_recovered")
         self.await_store(proxy, ALICE, "new")
         self.await_store(proxy, NOBODY, "[AUTHENTICATIONFAILED]")
+
+    def test_a_directory_restored_from_a_backup_is_believed(self):
+        self.slapd.stop()
+        backup = self.tool("slapcat")
+        self.slapd.start()
+        proxy = self.start()
+        self.move(ALICE)
+        self.await_store(proxy, ALICE, "new")
+        self.slapd.stop()
+        self.await_records(proxy, "live_map_lost")
+        data = self.cluster.folder / "slapd" / "data"
+        shutil.rmtree(data)
+        data.mkdir()
+        self.tool("slapadd", backup)
+        self.slapd.start()
+        answers = []
+        while "old" not in answers:
+            answers.append(self.store_of(proxy, ALICE))
+            self.assertIn(answers[-1], ("old", "new"))
+            self.assertLess(len(answers), 10000)
+        record, = self.await_records(proxy, "live_map_cookie_refused")
+        self.assertIn("newer", record["detail"])
+        self.await_records(proxy, "live_map_recovered")
+        self.assertEqual(self.metric("gatehouse_live_map_live"), 1)
+        self.move(BOB)
+        self.await_store(proxy, BOB, "new")
+
+    def tool(self, name, ldif=None):
+        """What slapcat or slapadd prints, while slapd is stopped."""
+        return subprocess.run([name, "-f", self.cluster.folder / "slapd" / "slapd.conf"], check=True,
+                              input=ldif, capture_output=True).stdout
 
     def test_is_asked_first_where_it_was_not_heard_of_for_long(self):
         proxy = self.start(cache={"ttl": "0s", "staleTtl": "24h"})
