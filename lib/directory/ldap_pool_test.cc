@@ -138,6 +138,41 @@ TEST_F(LdapPoolTest, SendsABindThatMayHaveCountedOnlyOnce) {
   first_.Continue();
 }
 
+// A search at the silent replica is given up for both; the bind's own deadline
+// is later.
+TEST_F(LdapPoolTest, LeavesABindWhereItIsWhenOthersFindItsReplicaSilent) {
+  EXPECT_TRUE(Search());
+  EXPECT_EQ(Bind("secret"), LdapVerdict::kRight);
+  first_.Pause();
+  std::optional<LdapReply> found, bound;
+  const auto search = BeginSearch(found);
+  RunFor(options_->timeout / 2);
+  const auto bind = BeginBind("secret", bound);
+  ASSERT_TRUE(RunUntil([&] { return found.has_value(); }));
+  EXPECT_TRUE(std::holds_alternative<LdapFound>(*found));
+  EXPECT_FALSE(bound) << "whose replica is known to be down";
+  ASSERT_TRUE(RunUntil([&] { return bound.has_value(); }));
+  EXPECT_TRUE(std::holds_alternative<Failure>(*bound));
+  EXPECT_EQ(Binds(second_), 0);
+  first_.Continue();
+}
+
+TEST_F(LdapPoolTest, SendsNoBindAgainWhoseConnectionEndsBeforeTheAnswer) {
+  EXPECT_EQ(Bind("secret"), LdapVerdict::kRight);
+  const int before = Binds(first_);
+  first_.Pause();
+  std::optional<LdapReply> bound;
+  const auto bind = BeginBind("wrong", bound);
+  RunFor(options_->timeout / 4);  // it is on its way
+  first_.Kill();
+  ASSERT_TRUE(RunUntil([&] { return bound.has_value(); }));
+  EXPECT_TRUE(std::holds_alternative<Failure>(*bound));
+  first_.Start();
+  RunFor(absl::Milliseconds(500));
+  EXPECT_EQ(Binds(second_), 0);
+  EXPECT_EQ(Binds(first_), before);
+}
+
 TEST_F(LdapPoolTest, SendsALostBindElsewhereWhereThatIsAllowed) {
   options_->retry_binds = true;
   EXPECT_EQ(Bind("secret"), LdapVerdict::kRight);

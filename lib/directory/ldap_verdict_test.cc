@@ -100,6 +100,67 @@ TEST_F(LdapPolicyTest, APasswordThatMustBeChangedHasExpiredForWhoKnowsIt) {
   EXPECT_EQ(Denied("reset@example.com", "secret"), Denial::kExpired);
 }
 
+// --- Accounts that are closed, as a whole or to a service ---
+
+class LdapStatusTest : public LdapVerdictTest {
+ protected:
+  LdapStatusTest() {
+    options_->urls = {slapd_.url()};
+    options_->service = "imap";
+  }
+
+  static RealSlapd::Options SlapdOptions() {
+    const std::string host = "mailHost: store1.example.com\n";
+    RealSlapd::Options options;
+    options.ldif = MailEntry("open", "open@example.com", "secret", host) +
+                   MailEntry("closed", "closed@example.com", "secret",
+                             host + "employeeType: closed\n") +
+                   MailEntry("some", "some@example.com", "secret",
+                             host +
+                                 "departmentNumber: sieve\n"
+                                 "departmentNumber: smtp\n");
+    return options;
+  }
+
+  // Nothing: found.
+  std::optional<Denial> Nowhere(std::string_view name) {
+    directory_ = *CreateLdapDirectory(*network_, options_);
+    std::optional<LocateResult> answer;
+    const auto operation = directory_->Locate(
+        name, [&](LocateResult result) { answer = std::move(result); });
+    EXPECT_TRUE(RunUntil([&] { return answer.has_value(); }));
+    EXPECT_FALSE(std::holds_alternative<Failure>(*answer));
+    const auto* denial = std::get_if<Denial>(&*answer);
+    return denial == nullptr ? std::nullopt : std::optional(*denial);
+  }
+
+  RealSlapd slapd_{SlapdOptions()};
+};
+
+// So no store is asked where it alone would judge the password, and no mail is
+// taken.
+TEST_F(LdapStatusTest, AttributesCloseAnAccountToWhoeverAsksWhereItIs) {
+  options_->status_attribute = "employeeType";
+  options_->service_attribute = "departmentNumber";
+  EXPECT_EQ(Nowhere("open@example.com"), std::nullopt);
+  EXPECT_EQ(Nowhere("closed@example.com"), Denial::kDisabled);
+  EXPECT_EQ(Nowhere("some@example.com"), Denial::kDisabled);
+  options_->service = "smtp";
+  EXPECT_EQ(Nowhere("some@example.com"), std::nullopt);
+  options_->active_statuses = {"closed"};
+  EXPECT_EQ(Nowhere("closed@example.com"), std::nullopt);
+}
+
+TEST_F(LdapStatusTest, AFilterLeavesAccountsOut) {
+  options_->account_filter =
+      "(&(mailLocalAddress=%e)(!(employeeType=closed))"
+      "(|(!(departmentNumber=*))(departmentNumber=imap)))";
+  EXPECT_EQ(Nowhere("open@example.com"), std::nullopt);
+  EXPECT_EQ(Nowhere("closed@example.com"), Denial::kNotFound);
+  EXPECT_EQ(Nowhere("some@example.com"), Denial::kNotFound);
+  EXPECT_EQ(Denied("closed@example.com", "secret"), Denial::kNotFound);
+}
+
 // --- Result codes (RFC 4511 appendix A) ---
 
 std::string Tlv(char tag, std::string_view content) {
