@@ -13,17 +13,18 @@ namespace {
 constexpr size_t kLongestName = 253;
 constexpr size_t kLongestLabel = 63;
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
-bool IsLabelOctet(char c) {
+// A lambda, as a function's address wouldn't be inlined in all_of().
+constexpr auto kIsLabelOctet = [](char c) {
   return IsDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
          c == '-' || c == '_';
-}
+};
 
 bool IsLabel(std::string_view label) {
   return !label.empty() && label.size() <= kLongestLabel &&
          label.front() != '-' && label.back() != '-' &&
-         std::all_of(label.begin(), label.end(), IsLabelOctet);
+         std::all_of(label.begin(), label.end(), kIsLabelOctet);
 }
 
 bool IsHostName(std::string_view name) {
@@ -42,7 +43,7 @@ bool IsHostName(std::string_view name) {
 }
 
 bool ParseHost(std::string_view host, Endpoint& endpoint) {
-  if (!SocketAddress::Parse(host, 0) && !IsHostName(host)) return false;
+  if (!IsHostName(host) && !SocketAddress::Parse(host, 0)) return false;
   endpoint.host = std::string(host);
   return true;
 }

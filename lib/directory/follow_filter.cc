@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "lib/base/string_bridge.h"
 
 namespace gatehouse {
@@ -35,10 +34,6 @@ absl::StatusOr<FilterItem> EqualityOf(const FilterNode& node) {
 template <typename T>
 void AddUnique(std::vector<T>& all, const T& one) {
   if (std::find(all.begin(), all.end(), one) == all.end()) all.push_back(one);
-}
-
-bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
-  return absl::EqualsIgnoreCase(ToAbsl(a), ToAbsl(b));
 }
 
 }  // namespace
@@ -117,10 +112,7 @@ bool FollowFilter::Matches(const LdapEntry& entry,
   std::string buffer;
   const auto holds = [&](const Assertion& assertion) {
     const std::string_view wanted = assertion.value.Fill(name, buffer);
-    const LdapValues values = entry.Values(assertion.attribute);
-    return std::any_of(values.begin(), values.end(), [&](auto value) {
-      return EqualsIgnoringCase(value, wanted);
-    });
+    return entry.Values(assertion.attribute).Find(wanted).has_value();
   };
   return std::all_of(clauses_.begin(), clauses_.end(), [&](const auto& clause) {
     return std::any_of(clause.begin(), clause.end(), holds);

@@ -19,6 +19,12 @@ void SetLength(char* at, size_t length) {
   std::memcpy(at, &written, kLengthBytes);
 }
 
+// Most that are equal are so octet by octet, which takes a tenth of the time.
+bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
+  return a.size() == b.size() &&
+         (a == b || absl::EqualsIgnoreCase(ToAbsl(a), ToAbsl(b)));
+}
+
 struct Attribute {
   std::string_view name;
   std::string_view values;
@@ -37,12 +43,20 @@ Attribute TakeAttribute(std::string_view& rest) {
 
 }  // namespace
 
+std::optional<std::string_view> LdapValues::Find(
+    std::string_view wanted) const {
+  for (const std::string_view value : *this) {
+    if (EqualsIgnoringCase(value, wanted)) return value;
+  }
+  return std::nullopt;
+}
+
 LdapValues LdapEntry::Values(std::string_view name) const {
   if (name.empty()) return {};
   std::string_view rest = std::string_view(text_).substr(dn_bytes_);
   while (!rest.empty()) {
     const Attribute attribute = TakeAttribute(rest);
-    if (absl::EqualsIgnoreCase(ToAbsl(attribute.name), ToAbsl(name))) {
+    if (EqualsIgnoringCase(attribute.name, name)) {
       return LdapValues(attribute.values);
     }
   }

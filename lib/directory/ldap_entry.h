@@ -6,8 +6,10 @@
 #include <cstring>
 #include <initializer_list>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/functional/function_ref.h"
 
@@ -66,6 +68,9 @@ class LdapValues {
   size_t size() const {
     return static_cast<size_t>(std::distance(begin(), end()));
   }
+  // The first one that is `wanted`, without regard to the case of ASCII
+  // letters, as it is spelt here.
+  std::optional<std::string_view> Find(std::string_view wanted) const;
 
  private:
   std::string_view packed_;
@@ -77,8 +82,10 @@ class LdapValues {
 class LdapEntry {
  public:
   LdapEntry() = default;
-  explicit LdapEntry(std::string_view dn)
-      : text_(dn), dn_bytes_(dn.size()), attribute_(dn.size()) {}
+  explicit LdapEntry(std::string dn)
+      : text_(std::move(dn)),
+        dn_bytes_(text_.size()),
+        attribute_(text_.size()) {}
 
   std::string_view dn() const {
     return std::string_view(text_).substr(0, dn_bytes_);

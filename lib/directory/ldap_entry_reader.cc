@@ -3,22 +3,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "lib/base/string_bridge.h"
 #include "lib/directory/mail_host.h"
 
 namespace gatehouse {
 namespace {
-
-bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
-  return absl::EqualsIgnoreCase(ToAbsl(a), ToAbsl(b));
-}
-
-bool Holds(const LdapValues& values, std::string_view wanted) {
-  return std::any_of(values.begin(), values.end(), [&](auto value) {
-    return EqualsIgnoringCase(value, wanted);
-  });
-}
 
 Failure BadData(std::string text) {
   return {Failure::Side::kDirectory, Failure::Kind::kConfiguration,
@@ -103,7 +92,7 @@ std::optional<Failure> LdapEntryReader::ReadRouting(const LdapEntry& entry,
   const LdapValues addresses = entry.Values(options_->address_attribute);
   location.addresses.assign(addresses.begin(), addresses.end());
   const LdapValues moving = entry.Values(options_->moving_attribute);
-  location.moving = !moving.empty() && !Holds(moving, "FALSE");
+  location.moving = !moving.empty() && !moving.Find("FALSE");
   return std::nullopt;
 }
 
@@ -171,9 +160,8 @@ std::string_view LdapEntryReader::UserOf(const LoginName& name,
   std::string buffer;
   for (const auto& assertion : filter_.name_assertions()) {
     const std::string_view wanted = assertion.value.Fill(name, buffer);
-    for (const std::string_view value : entry.Values(assertion.attribute)) {
-      if (EqualsIgnoringCase(value, wanted)) return value;
-    }
+    const auto user = entry.Values(assertion.attribute).Find(wanted);
+    if (user) return *user;
   }
   return "";
 }
@@ -181,7 +169,7 @@ std::string_view LdapEntryReader::UserOf(const LoginName& name,
 bool LdapEntryReader::IsEnabled(const LdapEntry& entry) const {
   const LdapValues status = entry.Values(options_->status_attribute);
   const auto is_active = [&](const std::string& active) {
-    return Holds(status, active);
+    return status.Find(active).has_value();
   };
   const std::vector<std::string>& active = options_->active_statuses;
   if (!status.empty() &&
@@ -189,7 +177,7 @@ bool LdapEntryReader::IsEnabled(const LdapEntry& entry) const {
     return false;
   }
   const LdapValues services = entry.Values(options_->service_attribute);
-  return services.empty() || Holds(services, options_->service);
+  return services.empty() || services.Find(options_->service);
 }
 
 }  // namespace gatehouse

@@ -14,8 +14,7 @@ uint32_t LiveMapArena::Append(std::string_view bytes) {
   if (!fits) {
     if (chunk_count_ == kMaxChunks) return 0;
     end_ = chunk_count_ == 0 ? kFirstOffset : chunk_count_ * kChunkBytes;
-    chunks_[chunk_count_++] =
-        std::make_unique_for_overwrite<char[]>(kChunkBytes);
+    chunks_[chunk_count_++] = MakeHugeArray<char>(kChunkBytes);
   }
   const auto offset = static_cast<uint32_t>(end_);
   if (!bytes.empty()) {

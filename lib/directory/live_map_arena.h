@@ -9,6 +9,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
+#include "lib/directory/live_map_memory.h"
 
 namespace gatehouse {
 
@@ -20,8 +21,8 @@ namespace gatehouse {
 class LiveMapArena {
  public:
   // Together what 32 bits can tell apart. No piece lies in two chunks.
-  static constexpr size_t kChunkBytes = size_t{1} << 20;
-  static constexpr size_t kMaxChunks = 4096;
+  static constexpr size_t kChunkBytes = kHugePageBytes;
+  static constexpr size_t kMaxChunks = 2048;
   // With less than so many words, references to them stay short.
   static constexpr size_t kMaxWords = size_t{1} << 16;
 
@@ -36,6 +37,15 @@ class LiveMapArena {
   // From there to the end of its chunk.
   std::string_view From(uint32_t offset) const {
     return {At(offset), kChunkBytes - offset % kChunkBytes};
+  }
+
+  // Has the processor bring so many bytes from there at once, while whoever
+  // reads them would wait for one line of its cache after another.
+  void Prefetch(uint32_t offset, size_t bytes) const {
+    constexpr size_t kCacheLineBytes = 64;
+    for (size_t i = 0; i < bytes; i += kCacheLineBytes) {
+      __builtin_prefetch(At(offset) + i);
+    }
   }
 
   // The number of a word, added if need be: 0 for "", nothing else. Gives
@@ -62,7 +72,7 @@ class LiveMapArena {
   static constexpr size_t kWordsInBlock = 1024;
 
   // Fixed, so that no reader sees them move.
-  std::array<std::unique_ptr<char[]>, kMaxChunks> chunks_;
+  std::array<HugeArray<char>, kMaxChunks> chunks_;
   std::array<std::unique_ptr<WordPlace[]>, kMaxWords / kWordsInBlock> words_;
   // The writer's own.
   size_t chunk_count_ = 0;

@@ -161,7 +161,7 @@ TEST_F(LiveMapFollowerTest, SaysOnceThatAnEntryHasNoRoom) {
   huge.sync.uuid = {1};
   huge.entry = LdapEntry("uid=huge,dc=example,dc=com");
   huge.entry.Add("maillocaladdress");
-  for (int i = 0; i < 300'000; ++i) huge.entry.AddValue(std::to_string(i));
+  for (int i = 0; i < 600'000; ++i) huge.entry.AddValue(std::to_string(i));
   map_->OnEntry(std::move(huge));
   EXPECT_EQ(HostOf("alice"), "?") << "the directory is asked";
   MoveTo("alice", "store9");

@@ -93,9 +93,12 @@ class Reader {
       : rest_(record), arena_(arena) {}
 
   LdapEntry EntryOfDn() {
-    std::string dn(Word());
+    std::string dn;
+    dn.reserve(kUsualEntryBytes);
+    dn += Word();
     const Value value = TakeValue();
-    return LdapEntry(dn.append(value.prefix).append(value.word));
+    dn.append(value.prefix).append(value.word);
+    return LdapEntry(std::move(dn));
   }
 
   std::string_view Octets(size_t count) {
@@ -133,6 +136,9 @@ class Reader {
     if (!prefix.empty()) prefixes_.push_back(prefix);
     return prefix;
   }
+
+  // So that the entry of nearly every account needs one allocation.
+  static constexpr size_t kUsualEntryBytes = 384;
 
   std::string_view rest_;
   const LiveMapArena& arena_;

@@ -11,6 +11,9 @@
 namespace gatehouse {
 namespace {
 
+// Of nearly all: so much is fetched at once.
+constexpr size_t kUsualRecordBytes = 128;
+
 // An entry of more is unusual.
 constexpr size_t kMaxRecordBytes = size_t{64} << 10;
 
@@ -348,6 +351,7 @@ void LiveMapStore::Reader::Find(
     uint32_t hash, absl::FunctionRef<void(LdapEntry*)> visit) const {
   InView([&](const View& view) {
     view.keys->Find(hash, [&](uint32_t offset) {
+      view.arena->Prefetch(offset, kUsualRecordBytes);
       const Record record = ReadRecord(*view.arena, offset);
       if (record.unusual) {
         visit(nullptr);

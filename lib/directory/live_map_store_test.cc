@@ -155,7 +155,7 @@ TEST_F(LiveMapStoreTest, SaysWhereItCannotAnswer) {
 
 TEST_F(LiveMapStoreTest, RefusesWhatHasNoRoom) {
   LdapEntry endless = Entry("x", "h");
-  for (int i = 0; i < 300'000; ++i) endless.AddValue(std::to_string(i));
+  for (int i = 0; i < 600'000; ++i) endless.AddValue(std::to_string(i));
   EXPECT_FALSE(store_.Put(Uuid(1), endless));
   EXPECT_EQ(store_.size(), 0u);
 }

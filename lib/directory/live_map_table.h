@@ -4,8 +4,9 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <type_traits>
+
+#include "lib/directory/live_map_memory.h"
 
 namespace gatehouse {
 
@@ -23,7 +24,7 @@ class LiveMapTable {
  public:
   explicit LiveMapTable(size_t capacity)
       : capacity_(capacity),
-        slots_(std::make_unique<std::atomic<Slot>[]>(capacity)) {}
+        slots_(MakeHugeArray<std::atomic<Slot>>(capacity)) {}
 
   // Calls `take(offset)` for each record that may have the hash, until it gives
   // true.
@@ -123,7 +124,7 @@ class LiveMapTable {
   }
 
   size_t capacity_;
-  std::unique_ptr<std::atomic<Slot>[]> slots_;
+  HugeArray<std::atomic<Slot>> slots_;
   // The writer's own.
   size_t used_ = 0;  // with what is gone
   size_t size_ = 0;

@@ -6,6 +6,7 @@
 #include <uninorm.h>
 #include <unistr.h>
 
+#include <array>
 #include <cstdlib>
 #include <memory>
 #include <utility>
@@ -29,10 +30,9 @@ template <typename T>
 using FromMalloc = std::unique_ptr<T, FreeMemory>;
 
 bool IsAscii(std::string_view text) {
-  for (unsigned char c : text) {
-    if (c >= 0x80) return false;
-  }
-  return true;
+  unsigned char bits = 0;
+  for (unsigned char c : text) bits |= c;
+  return bits < 0x80;
 }
 
 std::u32string DecodeUtf8(std::string_view text) {
@@ -102,18 +102,56 @@ bool IsIdentifierCharacter(char32_t c) {
   return Normalise(UNINORM_NFKC, one) == Normalise(UNINORM_NFC, one);
 }
 
-bool IsVisibleAscii(char c) { return c >= 0x21 && c <= 0x7e; }
+// What the loops over every octet of a name look at.
+struct AsciiOctet {
+  bool is_visible = false;
+  bool is_ldh = false;  // letter in lower case, digit, hyphen
+  char lower = 0;
+};
+constexpr std::array<AsciiOctet, 256> kAscii = [] {
+  std::array<AsciiOctet, 256> octets;
+  for (int c = 0; c < 256; ++c) {
+    const bool is_upper = c >= 'A' && c <= 'Z';
+    octets[c].is_visible = c >= 0x21 && c <= 0x7e;
+    octets[c].is_ldh =
+        (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+    octets[c].lower = static_cast<char>(is_upper ? c + ('a' - 'A') : c);
+  }
+  return octets;
+}();
 
-char LowerAsciiOf(char c) { return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c; }
+const AsciiOctet& AsciiOf(char c) {
+  return kAscii[static_cast<unsigned char>(c)];
+}
+
+void LowerAscii(std::string& text, size_t begin) {
+  char* const end = text.data() + text.size();
+  for (char* c = text.data() + begin; c != end; ++c) *c = AsciiOf(*c).lower;
+}
+
+// Gives how many it has written.
+size_t CopyVisibleInLowerCase(std::string_view text, char* to) {
+  char* end = to;
+  for (char c : text) {
+    *end = AsciiOf(c).lower;
+    end += AsciiOf(c).is_visible;
+  }
+  return static_cast<size_t>(end - to);
+}
+
+uint32_t HashOf(const char* text, size_t bytes) {
+  return static_cast<uint32_t>(absl::HashOf(absl::string_view(text, bytes)));
+}
 
 // Nearly every name: what the other forms do leaves ASCII as it is.
 bool AppendAsciiLocal(std::string_view local, bool lower_case,
                       std::string& whole) {
-  for (char c : local) {
-    if (!IsVisibleAscii(c) || c == '@') return false;
-    whole += lower_case ? LowerAsciiOf(c) : c;
-  }
-  return true;
+  const size_t begin = whole.size();
+  whole += local;
+  if (lower_case) LowerAscii(whole, begin);
+  bool all_visible = true;
+  for (char c : local) all_visible &= AsciiOf(c).is_visible;
+  return all_visible;
 }
 
 // Puts it behind `whole` in its normal form; false where it has none.
@@ -134,12 +172,9 @@ bool IsLdhLabel(std::string_view label) {
   constexpr size_t kMaxLabelBytes = 63;
   if (label.empty() || label.size() > kMaxLabelBytes) return false;
   if (label.front() == '-' || label.back() == '-') return false;
-  for (char c : label) {
-    const bool allowed =
-        (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-    if (!allowed) return false;
-  }
-  return true;
+  bool all_ldh = true;
+  for (char c : label) all_ldh &= AsciiOf(c).is_ldh;
+  return all_ldh;
 }
 
 bool IsHostName(std::string_view domain) {
@@ -164,7 +199,8 @@ bool AppendDomain(std::string_view domain, std::string& whole) {
     if (result != IDN2_OK) return false;
     domain = raw;
   }
-  for (char c : domain) whole += LowerAsciiOf(c);
+  whole += domain;
+  LowerAscii(whole, begin);
   return IsHostName(std::string_view(whole).substr(begin));
 }
 
@@ -200,20 +236,13 @@ LoginName::LoginName(std::string_view local, std::string_view domain)
 }
 
 LookupKey LookupKeyOf(std::string_view value) {
-  LookupKey key;
-  for (char c : value) key.plain &= IsVisibleAscii(c);
-  std::string folded;
-  if (!key.plain) value = folded = Fold(value);
   // Without an allocation where it can be a name.
   absl::FixedArray<char, kMaxLoginNameBytes> text(value.size());
-  size_t bytes = 0;
-  for (char c : value) {
-    text[bytes] = LowerAsciiOf(c);
-    bytes += IsVisibleAscii(c);
-  }
-  key.hash = static_cast<uint32_t>(
-      absl::HashOf(absl::string_view(text.data(), bytes)));
-  return key;
+  const size_t bytes = CopyVisibleInLowerCase(value, text.data());
+  if (bytes == value.size()) return {HashOf(text.data(), bytes), true};
+  std::string folded = Fold(value);
+  folded.resize(CopyVisibleInLowerCase(folded, folded.data()));
+  return {HashOf(folded.data(), folded.size()), false};
 }
 
 std::optional<LoginName> ParseLoginName(std::string_view text,
