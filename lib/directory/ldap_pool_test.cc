@@ -89,6 +89,45 @@ class LdapPoolTest : public LoopTest {
   std::unique_ptr<LdapPool> pool_;
 };
 
+// Lets everybody in; a request that holds `unanswered` is never answered.
+class PlayedBinds {
+ public:
+  PlayedBinds(Network& network, const SocketAddress& address,
+              std::string unanswered = "")
+      : unanswered_(std::move(unanswered)) {
+    auto listener =
+        network.Listen(address, {}, [this](std::unique_ptr<Stream> stream) {
+          TestEnd* end =
+              connections.emplace_back(std::make_unique<TestEnd>()).get();
+          end->Take(std::move(stream));
+          end->handler.on_data = [this, end] { Answer(*end); };
+          end->stream->ResumeReading();
+        });
+    EXPECT_TRUE(listener.ok()) << listener.status();
+    listener_ = *std::move(listener);
+  }
+  std::string url() const { return "ldap://" + listener_->local().ToString(); }
+
+  std::vector<std::unique_ptr<TestEnd>> connections;
+
+ private:
+  // By a BindResponse of success to the message's number (RFC 4511 §4.2.2).
+  void Answer(TestEnd& end) {
+    const std::string request = std::move(end.handler.data);
+    end.handler.data.clear();
+    if (!unanswered_.empty() &&
+        request.find(unanswered_) != std::string::npos) {
+      return;
+    }
+    const char id = request[request.find("\x02\x01") + 2];
+    end.stream->Write(std::string("\x30\x0c\x02\x01") + id +
+                      std::string("\x61\x07\x0a\x01\x00\x04\x00\x04\x00", 9));
+  }
+
+  const std::string unanswered_;
+  std::unique_ptr<Listener> listener_;
+};
+
 TEST_F(LdapPoolTest, PrefersTheFirstReplicaAndGoesBackToIt) {
   EXPECT_TRUE(Search());
   EXPECT_EQ(Searches(first_), 1);
@@ -185,27 +224,10 @@ TEST_F(LdapPoolTest, SendsALostBindElsewhereWhereThatIsAllowed) {
 // The other connections of a server that died are as dead as the one whose end
 // is seen first: a bind that is sent once more must not be risked on them.
 TEST_F(LdapPoolTest, SendsALostBindOnNoConnectionThatWasIdleThen) {
-  std::vector<std::unique_ptr<TestEnd>> connections;
-  auto listener =
-      network_->Listen(Loopback(), {}, [&](std::unique_ptr<Stream> stream) {
-        TestEnd* end =
-            connections.emplace_back(std::make_unique<TestEnd>()).get();
-        end->Take(std::move(stream));
-        end->handler.on_data = [end] {
-          // A BindResponse of success to the message's number (RFC 4511
-          // §4.2.2).
-          const std::string& request = end->handler.data;
-          const char id = request[request.find("\x02\x01") + 2];
-          end->stream->Write(
-              std::string("\x30\x0c\x02\x01") + id +
-              std::string("\x61\x07\x0a\x01\x00\x04\x00\x04\x00", 9));
-          end->handler.data.clear();
-        };
-        end->stream->ResumeReading();
-      });
-  ASSERT_TRUE(listener.ok()) << listener.status();
+  PlayedBinds server(*network_, Loopback());
+  std::vector<std::unique_ptr<TestEnd>>& connections = server.connections;
   options_->retry_binds = true;
-  options_->urls = {"ldap://" + (*listener)->local().ToString()};
+  options_->urls = {server.url()};
   std::vector<std::optional<LdapReply>> replies(3);
   std::vector<std::unique_ptr<Operation>> operations;
   for (auto& reply : replies) operations.push_back(BeginBind("secret", reply));
@@ -307,6 +329,27 @@ TEST_F(LdapPoolTest, TellsHowItsReplicasAreThoughNobodyAsksThem) {
   hears({"lost " + second_.url() + " (unreachable)"});
   second_.Start();
   hears({"well " + second_.url()});
+}
+
+// One question may be too much for a server that is well: an account's own
+// overlay, a lock.
+TEST_F(LdapPoolTest, LeavesNoReplicaThatAnswersOthers) {
+  PlayedBinds server(*network_, Loopback(), "slow");
+  options_->urls = {server.url()};
+  std::vector<std::string> heard;
+  Observer observer(heard);
+  pool_ = std::make_unique<LdapPool>(*network_, options_, options_->urls,
+                                     &observer);
+  std::optional<LdapReply> slow;
+  const auto operation = BeginBind("slow", slow);
+  for (int i = 0; !slow && i < 100; ++i) {
+    EXPECT_EQ(Bind("quick"), LdapVerdict::kRight);
+    RunFor(absl::Milliseconds(20));
+  }
+  ASSERT_TRUE(slow);
+  EXPECT_TRUE(std::holds_alternative<Failure>(*slow));
+  EXPECT_EQ(Bind("quick"), LdapVerdict::kRight);
+  EXPECT_THAT(heard, testing::ElementsAre("well " + server.url()));
 }
 
 TEST_F(LdapPoolTest, TellsThatItsAdministratorIsRefused) {

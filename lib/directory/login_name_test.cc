@@ -30,6 +30,8 @@ TEST(LoginNameTest, NormalisesByTheTable) {
       {"j\xc3\xb6rg@ex\xc3\xa4mple.de", "j\xc3\xb6rg@xn--exmple-cua.de"},
       {"jo\xcc\x88rg@exa\xcc\x88mple.de", "j\xc3\xb6rg@xn--exmple-cua.de"},
       {"j\xc3\xb6rg@XN--EXMPLE-CUA.de", "j\xc3\xb6rg@xn--exmple-cua.de"},
+      // Not fass.de, which is another's (RFC 5891).
+      {"bob@fa\xc3\x9f.de", "bob@xn--fa-hia.de"},
       // Full-width "bob".
       {"\xef\xbd\x82\xef\xbd\x8f\xef\xbd\x82@example.com", "bob@example.com"},
   };
@@ -58,6 +60,11 @@ TEST(LoginNameTest, RefusesWhatCannotBeAName) {
       "bo\xc2\xad"
       "b@example.com",    // soft hyphen
       "bob\xe2\x80\x8b",  // zero-width space
+      // Letters and marks that nobody sees: a Hangul filler, a grapheme joiner,
+      // a variation selector.
+      "bob\xe1\x85\x9f",
+      "bob\xcd\x8f",
+      "bob\xef\xb8\x8f",
       "\xef\xbc\xa0"
       "bob",  // full-width @
       "bob\xef\xbc\x8a"

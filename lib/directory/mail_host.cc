@@ -1,7 +1,9 @@
 #include "lib/directory/mail_host.h"
 
+#include <cstdint>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "lib/base/string_bridge.h"
 
@@ -11,15 +13,15 @@ namespace {
 struct Scheme {
   std::string_view name;
   std::string_view service;
-  bool implicit_tls = false;
+  uint16_t implicit_tls_port = 0;  // 0: TLS isn't implicit
 };
 constexpr Scheme kSchemes[] = {
-    {"imap", "imap"},       {"imaps", "imap", true},
-    {"pop", "pop3"},        {"pops", "pop3", true},
-    {"pop3", "pop3"},       {"pop3s", "pop3", true},
+    {"imap", "imap"},       {"imaps", "imap", 993},
+    {"pop", "pop3"},        {"pops", "pop3", 995},
+    {"pop3", "pop3"},       {"pop3s", "pop3", 995},
     {"sieve", "sieve"},     {"lmtp", "smtp"},
-    {"smtp", "smtp"},       {"smtps", "smtp", true},
-    {"submission", "smtp"}, {"submissions", "smtp", true},
+    {"smtp", "smtp"},       {"smtps", "smtp", 465},
+    {"submission", "smtp"}, {"submissions", "smtp", 465},
 };
 
 const Scheme* FindScheme(std::string_view name) {
@@ -46,13 +48,17 @@ std::optional<MailHostValue> ParseMailHost(std::string_view value,
   auto endpoint = Endpoint::Parse(value);
   if (!endpoint) return std::nullopt;
   MailHostValue host{*std::move(endpoint)};
+  absl::AsciiStrToLower(&host.endpoint.host);
   if (scheme == nullptr) return host;
   if (scheme->service != service) {
     host.endpoint.port = 0;
     host.rank = MailHostValue::Rank::kOtherService;
     return host;
   }
-  if (scheme->implicit_tls) host.implicit_tls = true;
+  if (scheme->implicit_tls_port != 0) {
+    host.implicit_tls = true;
+    if (host.endpoint.port == 0) host.endpoint.port = scheme->implicit_tls_port;
+  }
   host.rank = MailHostValue::Rank::kThisService;
   return host;
 }

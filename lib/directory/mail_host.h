@@ -18,7 +18,8 @@ struct MailHostValue {
     kThisService,   // "imaps://host:993" to IMAP
   };
 
-  // `port` is 0 where the value says none for this service.
+  // In lower case; `port` is 0 where the value says none for this service, which
+  // "imaps://host" does.
   Endpoint endpoint;
   // Set where the scheme ends the question: "imap://" leaves open whether
   // STARTTLS is wanted.

@@ -23,6 +23,9 @@ TEST(MailHostTest, ReadsEachForm) {
        {{"a.example", 0}, std::nullopt, Rank::kThisService}},
       {"IMAPS://a.example:993/",
        {{"a.example", 993}, true, Rank::kThisService}},
+      // The configured port may be one of STARTTLS.
+      {"imaps://a.example", {{"a.example", 993}, true, Rank::kThisService}},
+      {"A.Example", {{"a.example", 0}}},
       // Where POP3 waits, and how, says nothing of IMAP but the host.
       {"pop3s://a.example:995",
        {{"a.example", 0}, std::nullopt, Rank::kOtherService}},

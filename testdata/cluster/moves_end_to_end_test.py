@@ -9,7 +9,7 @@ import threading
 import time
 import unittest
 
-from shells.dialects import Imap, Pop3
+from shells.dialects import Imap, Pop3, plain
 from shells.fake_mail_store import FakeMailStore
 from shells.fake_store import FakeStore
 from shells.shell_process import PASSWORD, Client
@@ -48,6 +48,25 @@ class Mailbox(FakeStore):
             for part in self.answer(self.name, self.dialect):
                 stream.write(part)
                 time.sleep(self.pause)
+
+
+class AppendStore(FakeStore):
+    """Takes what is appended: `uploads`."""
+
+    def __init__(self, name, **where):
+        self.uploads = []
+        super().__init__(name, **where)
+
+    def _echo(self, stream):
+        for line in stream:
+            size = int(line.partition(b"{")[2].partition(b"}")[0])
+            stream.write(b"+ go on\r\n")
+            upload = b""
+            while len(upload) < size and (data := stream.read(size - len(upload))):
+                upload += data
+            self.uploads.append(upload)
+            stream.readline()
+            stream.write(b"x OK\r\n")
 
 
 class Owner(threading.Thread):
@@ -165,12 +184,12 @@ class MovesEndToEndTest(unittest.TestCase):
             self.addCleanup(new.close)
             return old, new
 
-    def start(self, name, store, connector, **settings):
+    def start(self, name, store, connector, listeners=None, **settings):
         directory = self.cluster.ldap_settings()
         directory["ldapConnectors"][0].update(connector, movingAttribute="carLicense")
         proxy = self.cluster.start_proxy(name, {
             "allowPlaintextLogin": "always", "workers": 2, "capabilityInterval": "0s", **directory, **settings,
-            "upstream": {"port": store.port}}, label=f"{name}{store.port}")  # a log of its own
+            "upstream": {"port": store.port}}, listeners, label=f"{name}{store.port}")  # a log of its own
         self.addCleanup(lambda: self.assertNotIn("Sanitizer", proxy.text()))
         self.addCleanup(proxy.stop)
         if connector.get("follow"):
@@ -304,6 +323,45 @@ class MovesEndToEndTest(unittest.TestCase):
                 self.assertEqual(sorted(record["user"] for record in ended), sorted(USERS))
                 self.assertLess(max(map(seconds_of, ended)) - moved, 1)
                 self.assertTrue(stays.is_alive())
+
+    def finish_upload(self, client, begin, rest):
+        """What is answered, where the account moves in the middle and the client stops for long there."""
+        client.socket.sendall(begin)
+        time.sleep(0.2)
+        self.move(NEW, users=[STAYS])
+        self.addCleanup(self.move, OLD, users=[STAYS])
+        time.sleep(2)
+        client.socket.sendall(rest)
+        return client.line()
+
+    def test_an_appended_message_under_way_is_taken_first(self):
+        stores = self.pair(lambda name, where: AppendStore(name, **where))
+        proxy = self.start("imapproxy", stores[0], {"follow": True})
+        client = Owner(proxy, Imap, STAYS).client
+        client.send("x APPEND INBOX {18}")
+        self.assertEqual(client.line(), "+ go on")
+        self.assertEqual(self.finish_upload(client, b"line 1\r\n", b"0123456789\r\n"), "x OK")
+        self.assertRegex(client.rest(), "^[*] BYE ")
+        self.assertEqual((stores[0].uploads, stores[1].uploads), ([b"line 1\r\n0123456789"], []))
+
+    def test_a_submitted_message_under_way_is_taken_first(self):
+        stores = self.pair(lambda name, where: FakeMailStore(
+            where, EHLO=b"250-store\r\n250 AUTH PLAIN\r\n", AUTH=b"235 2.7.0 in\r\n"))
+        router = self.start(
+            "smtprouter", stores[0], {"follow": True}, [{"address": HOST, "port": free_port(), "role": "submission"}],
+            submission={"mode": "home", "upstream": {"port": stores[0].port}}, localDomains=["example.com"])
+        client = Client(router.port)
+        self.addCleanup(client.close)
+        for command in (None, "HELO x.example.org", "EHLO x.example.org", f"AUTH PLAIN {plain(STAYS, PASSWORD)}",
+                        f"MAIL FROM:<{STAYS}>", "RCPT TO:<x@example.org>", "DATA"):
+            if command is not None:
+                client.send(command)
+            while (answer := client.line())[3:4] == "-":
+                pass
+            self.assertRegex(answer, "^[23]", command)
+        self.assertEqual(self.finish_upload(client, b"line 1\r\n", b"line 2\r\n.\r\n"), "250 2.0.0 taken")
+        self.assertEqual(client.rest(), "")
+        self.assertEqual((stores[0].messages, stores[1].messages), ([b"line 1\r\nline 2\r\n"], []))
 
     @staticmethod
     def sessions_at(proxy, store, host):
