@@ -319,14 +319,6 @@ TEST(ConfigTest, NamesThePlaceAndTheFault) {
                                       "referrals": ["ldapi:///"]}])"),
        "c.json: /ldapConnectors/0/referrals: \"ldapi:///\" is not an ldap:// "
        "or ldaps:// URL of a server"},
-      {Small(R"(, "ldapConnectors": [{"name": "L", "urls": ["ldap://x"],
-                                      "referrals": ["ldap://y/dc=y"]}])"),
-       "c.json: /ldapConnectors/0/referrals: \"ldap://y/dc=y\" is not an "
-       "ldap:// or ldaps:// URL of a server"},
-      {Small(R"(, "ldapConnectors": [{"name": "L", "urls": ["ldap://x"],
-                                      "referrals": "ldap://y"}])"),
-       "c.json: /ldapConnectors/0/referrals: a string (should be an array "
-       "of strings)"},
       {Small(R"(, "ldapConnectors": [{"name": "L",
                                       "urls": ["ldap://x:99999"]}])"),
        "c.json: /ldapConnectors/0/urls: \"ldap://x:99999\" is not an ldap://, "
