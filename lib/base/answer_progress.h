@@ -11,6 +11,7 @@ enum class AnswerProgress : uint8_t {
   kBetween,  // it may well be finished: a good-bye can follow
   kInside,   // in the middle of a message, or another text of many lines
   kAsks,     // it has asked for such a text
+  kOpaque,   // both speak so that nobody else can read it, or join in
 };
 
 }  // namespace gatehouse

@@ -49,6 +49,8 @@ TEST(AnswerProgressTest, AnImapMessageEndsWithTheTaggedAnswer) {
   }
   ExpectBehind(ImapProtocol(), "a IDLE", {{"+ idling", kAsks}, {"+", kAsks}});
   EXPECT_EQ(ImapProtocol().AfterAnswer(kAsks, "* 2 EXISTS"), kBetween);
+  EXPECT_EQ(ImapProtocol().AfterCommand("a COMPRESS DEFLATE"),
+            AnswerProgress::kOpaque);
 }
 
 TEST(AnswerProgressTest, APop3AnswerOfManyLinesEndsWithADot) {

@@ -25,6 +25,8 @@ constexpr absl::Duration kTakePoll = absl::Milliseconds(20);
 constexpr absl::Duration kPause = absl::Milliseconds(100);
 constexpr uint16_t kMostPausesForAnswer = 7;
 constexpr uint16_t kMostPauses = 300;
+// Where nobody can see whether a message is under way.
+constexpr absl::Duration kOpaquePause = absl::Milliseconds(500);
 
 // A client that says more at once sends a message. (uint16_t is enough.)
 constexpr uint16_t kLongestCommandBytes = 4096;
@@ -99,6 +101,7 @@ void Splice::Forward(Side& from, std::string_view bytes) {
 void Splice::NoteCommand(std::string_view bytes) {
   answer_owed_ = true;
   if (answer_ == AnswerProgress::kAsks) return;
+  if (answer_ == AnswerProgress::kOpaque) return;
   const auto line = LastLine(bytes, true);
   if (line) answer_ = owner_.AfterCommand(*line);
 }
@@ -108,7 +111,7 @@ void Splice::NoteAnswer(std::string_view bytes) {
   answer_owed_ = false;
   spoken_bytes_ = 0;
   at_line_end_ = bytes.ends_with('\n');
-  if (!at_line_end_) return;
+  if (!at_line_end_ || answer_ == AnswerProgress::kOpaque) return;
   answer_ =
       line ? owner_.AfterAnswer(answer_, *line) : AnswerProgress::kBetween;
 }
@@ -194,9 +197,7 @@ void Splice::OnIdleTimer() {
                   : options_.idle_limit;
   const absl::Duration silence = network_.Now() - last_activity_;
   if (silence < limit) return WatchIdleness(limit - silence);
-  if (at_line_end_ && !upstream_.eof_) {
-    downstream_.stream_->Write(owner_.LastWords());
-  }
+  if (at_line_end_) SayLastWords();
   Finish(SpliceResult::End::kIdle, "");
 }
 
@@ -211,7 +212,8 @@ bool Splice::uploading() const {
 }
 
 bool Splice::between_answers() const {
-  return !answer_owed_ && at_line_end_ && answer_ != AnswerProgress::kInside;
+  return !answer_owed_ && at_line_end_ && answer_ != AnswerProgress::kInside &&
+         answer_ != AnswerProgress::kOpaque;
 }
 
 // Its next commands aren't begun: the store falls silent when it has answered.
@@ -228,14 +230,19 @@ void Splice::AwaitPause() {
 void Splice::OnPauseTimer() {
   const bool slow_answer = answer_owed_ && at_line_end_ && !uploading() &&
                            pauses_awaited_ >= kMostPausesForAnswer;
-  const bool pause = (between_answers() || slow_answer) &&
-                     network_.Now() - last_activity_ >= kPause &&
+  const bool opaque = answer_ == AnswerProgress::kOpaque;
+  const absl::Duration least = opaque ? kOpaquePause : kPause;
+  const bool pause = (between_answers() || slow_answer || opaque) &&
+                     network_.Now() - last_activity_ >= least &&
                      downstream_.stream_->queued_bytes() == 0;
   if (!pause && pauses_awaited_ < kMostPauses) return AwaitPause();
-  if (pause && !upstream_.eof_) {
-    downstream_.stream_->Write(owner_.LastWords());
-  }
+  if (pause) SayLastWords();
   Finish(SpliceResult::End::kEnded, "");
+}
+
+void Splice::SayLastWords() {
+  if (upstream_.eof_ || answer_ == AnswerProgress::kOpaque) return;
+  downstream_.stream_->Write(owner_.LastWords());
 }
 
 void Splice::Finish(SpliceResult::End end, std::string_view detail) {

@@ -83,6 +83,7 @@ class Splice {
   // longer. Only a message on its way, either way, is let pass first, for half
   // a minute, however often its sender stops for a while. Without a pause by
   // then the words are left out: they would stand in the middle of a message.
+  // So they are where they couldn't be read, and the pause is a longer one.
   void EndInPause();
 
  private:
@@ -121,6 +122,7 @@ class Splice {
   bool ending() const { return pauses_awaited_ > 0; }
   bool uploading() const;
   bool between_answers() const;
+  void SayLastWords();
   void HoldClient();
   void AwaitPause();
   void OnPauseTimer();

@@ -27,6 +27,7 @@ class SpliceTest : public testing::Test, public SpliceOwner {
   std::string_view LastWords() const override { return "* BYE\r\n"; }
   // As of IMAP and POP3 together.
   AnswerProgress AfterCommand(std::string_view line) const override {
+    if (line == "a COMPRESS DEFLATE") return AnswerProgress::kOpaque;
     return line.starts_with("RETR") ? AnswerProgress::kInside
                                     : AnswerProgress::kBetween;
   }
@@ -346,6 +347,31 @@ TEST_F(SpliceTest, LeavesLastWordsOutInAMessageThatNeverEnds) {
   network_.Advance(absl::Seconds(31));
   ASSERT_TRUE(result_);
   EXPECT_EQ(client_->Sent(), "+OK\r\nline\r\n");
+}
+
+TEST_F(SpliceTest, EndsWhatItCannotReadInTimeAndWithoutAWord) {
+  for (const std::string_view octets : {"\x01\x02", "\x01\n"}) {
+    for (const bool idle : {true, false}) {
+      SCOPED_TRACE(idle);
+      result_.reset();
+      Renew();
+      Start();
+      ClientSays("a COMPRESS DEFLATE\r\n");
+      StoreSays("a OK\r\n");
+      ClientSays(octets);
+      StoreSays(octets);
+      if (idle) {
+        network_.Advance(options_.idle_limit);
+      } else {
+        splice_->EndInPause();
+        network_.Advance(absl::Milliseconds(400));
+        EXPECT_FALSE(result_) << "it may be in a message";
+        network_.Advance(absl::Milliseconds(500));
+      }
+      ASSERT_TRUE(result_);
+      EXPECT_EQ(client_->Sent(), "a OK\r\n" + std::string(octets));
+    }
+  }
 }
 
 TEST_F(SpliceTest, EndsWhoWaitsForNewsInTime) {

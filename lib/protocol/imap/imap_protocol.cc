@@ -18,11 +18,11 @@ absl::string_view TakeWord(std::string_view& line) {
   return ToAbsl(word);
 }
 
-bool IsFetch(std::string_view command) {
+// Of a command, without tag and UID.
+absl::string_view Verb(std::string_view command) {
   TakeWord(command);
-  absl::string_view word = TakeWord(command);
-  if (absl::EqualsIgnoreCase(word, "UID")) word = TakeWord(command);
-  return absl::EqualsIgnoreCase(word, "FETCH");
+  const absl::string_view word = TakeWord(command);
+  return absl::EqualsIgnoreCase(word, "UID") ? TakeWord(command) : word;
 }
 
 // No client ends a tag with a colon, but every message has such header fields.
@@ -45,9 +45,12 @@ class Imap final : public Protocol {
   std::string_view last_words() const override {
     return "* BYE [UNAVAILABLE] Shutting down\r\n";
   }
-  // Messages come by FETCH.
+  // Messages come by FETCH. What follows COMPRESS is DEFLATE (RFC 4978).
   AnswerProgress AfterCommand(std::string_view line) const override {
-    return IsFetch(line) ? AnswerProgress::kInside : AnswerProgress::kBetween;
+    const absl::string_view verb = Verb(line);
+    if (absl::EqualsIgnoreCase(verb, "FETCH")) return AnswerProgress::kInside;
+    return absl::EqualsIgnoreCase(verb, "COMPRESS") ? AnswerProgress::kOpaque
+                                                    : AnswerProgress::kBetween;
   }
   AnswerProgress AfterAnswer(AnswerProgress before,
                              std::string_view line) const override {
