@@ -15,7 +15,8 @@ MailUnroutable Unroutable(int code, std::string_view enhanced,
   return {MakeSmtpReply(code, enhanced, text), std::nullopt};
 }
 
-// Whoever is asked for a recipient: one wait after another, then an answer.
+// Whoever is asked for a recipient: one question after another, with a wait
+// where memory doesn't know, then an answer.
 class RecipientLocating : public Operation {
  public:
   RecipientLocating(const SessionSettings& settings, const MailSettings& mail,
@@ -37,6 +38,14 @@ class RecipientLocating : public Operation {
     questions_.push_back("@" + domain);
   }
 
+  // Nothing where Ask() must ask for what isn't known from memory.
+  std::optional<MailRouteResult> FromMemory() {
+    while (auto known = settings_.directory->LocateNow(questions_[asked_])) {
+      if (auto answer = Judge(std::move(*known))) return answer;
+    }
+    return std::nullopt;
+  }
+
   void Ask() {
     wait_ = settings_.directory->Locate(
         questions_[asked_],
@@ -45,28 +54,37 @@ class RecipientLocating : public Operation {
 
  private:
   void OnLocated(LocateResult result) {
+    auto answer = Judge(std::move(result));
+    if (!answer) answer = FromMemory();
+    if (!answer) return Ask();
+    auto done = std::move(done_);
+    done(*std::move(answer));
+  }
+
+  // Nothing where the next question is to be asked.
+  std::optional<MailRouteResult> Judge(LocateResult result) {
     if (auto* failure = std::get_if<Failure>(&result)) {
       MailUnroutable answer =
           Unroutable(451, "4.3.0", "Directory not available, try again later");
       answer.failure = std::move(*failure);
-      return Answer(std::move(answer));
+      return answer;
     }
     if (auto* denial = std::get_if<Denial>(&result)) {
       if (*denial != Denial::kNotFound) {
-        return Answer(Unroutable(550, "5.2.1", "Mailbox disabled"));
+        return Unroutable(550, "5.2.1", "Mailbox disabled");
       }
-      if (++asked_ < questions_.size()) return Ask();
+      if (++asked_ < questions_.size()) return std::nullopt;
       return Route(Location());
     }
-    Route(*std::get<SharedLocation>(result));
+    return Route(*std::get<SharedLocation>(result));
   }
 
-  void Route(const Location& location) {
+  MailRouteResult Route(const Location& location) const {
     if (location.moving) {
-      return Answer(Unroutable(450, "4.2.1", "Mailbox is being moved"));
+      return Unroutable(450, "4.2.1", "Mailbox is being moved");
     }
     const auto target = TargetOf(settings_, location);
-    if (!target) return Answer(Unroutable(550, "5.1.1", "No such user here"));
+    if (!target) return Unroutable(550, "5.1.1", "No such user here");
     MailRoute route;
     route.host = {settings_.protocol, &settings_.upstream, *target, nullptr,
                   mail_.lmtp};
@@ -76,10 +94,10 @@ class RecipientLocating : public Operation {
     if (by_own_name()) route.rcpt.recipient.local_part = local_part_;
     if (!location.routing_address.empty()) {
       auto rewritten = Rewritten(location.routing_address);
-      if (!rewritten) return Answer(BadRoutingAddress(location));
+      if (!rewritten) return BadRoutingAddress(location);
       route.rcpt = std::move(*rewritten);
     }
-    Answer(std::move(route));
+    return route;
   }
 
   // And not by its domain's, or nobody's.
@@ -106,11 +124,6 @@ class RecipientLocating : public Operation {
     return answer;
   }
 
-  void Answer(MailRouteResult result) {
-    auto done = std::move(done_);
-    done(std::move(result));
-  }
-
   const SessionSettings& settings_;
   const MailSettings& mail_;
   SmtpRcpt rcpt_;
@@ -134,11 +147,12 @@ MailHost HostOf(const MailRelay& relay) {
           UpstreamTarget{relay.endpoint, relay.upstream.tls}, &relay, false};
 }
 
-std::unique_ptr<Operation> LocateRecipient(
-    const SessionSettings& settings, const MailSettings& mail,
-    const SmtpRcpt& rcpt, absl::AnyInvocable<void(MailRouteResult)> done) {
+MailRouting LocateRecipient(const SessionSettings& settings,
+                            const MailSettings& mail, const SmtpRcpt& rcpt,
+                            absl::AnyInvocable<void(MailRouteResult)> done) {
   auto locating = std::make_unique<RecipientLocating>(settings, mail, rcpt,
                                                       std::move(done));
+  if (auto known = locating->FromMemory()) return *std::move(known);
   locating->Ask();
   return locating;
 }

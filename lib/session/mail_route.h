@@ -51,10 +51,12 @@ using MailRouteResult = std::variant<MailRoute, MailUnroutable>;
 // upstream is taken. mailRoutingAddress replaces the recipient, and the detail
 // is put to it again; the former address goes along as ORCPT (RFC 3461 §4.2).
 //
-// The settings outlive the operation. `done` is called once, later.
-std::unique_ptr<Operation> LocateRecipient(
-    const SessionSettings& settings, const MailSettings& mail,
-    const SmtpRcpt& rcpt, absl::AnyInvocable<void(MailRouteResult)> done);
+// The settings outlive the operation. Where the directory knows all from memory
+// that is the answer, and `done` isn't called; else it is, once, later.
+using MailRouting = std::variant<MailRouteResult, std::unique_ptr<Operation>>;
+MailRouting LocateRecipient(const SessionSettings& settings,
+                            const MailSettings& mail, const SmtpRcpt& rcpt,
+                            absl::AnyInvocable<void(MailRouteResult)> done);
 
 }  // namespace gatehouse
 

@@ -14,17 +14,21 @@
 namespace gatehouse {
 namespace {
 
-class MailRouteTest : public testing::Test {
+// Of a directory that must be asked, and of one that knows all from memory.
+class MailRouteTest : public testing::TestWithParam<bool> {
  protected:
   MailRouteTest() {
     auto directory = std::make_shared<FakeDirectory>(network_);
     directory_ = directory.get();
+    directory_->set_knows_all(from_memory());
     settings_.directory = std::move(directory);
     settings_.protocol = &SmtpProtocol();
     settings_.upstream.port = 25;
     mail_.local_domains = {"example.com"};
     mail_.recipient_delimiter = "+";
   }
+
+  bool from_memory() const { return GetParam(); }
 
   void AddEntry(std::string_view name, std::string_view host,
                 std::string_view routing_address = "") {
@@ -37,10 +41,13 @@ class MailRouteTest : public testing::Test {
 
   MailRouteResult Locate(const SmtpRcpt& rcpt) {
     std::optional<MailRouteResult> result;
-    const auto locating = LocateRecipient(
+    auto routing = LocateRecipient(
         settings_, mail_, rcpt,
         [&](MailRouteResult found) { result = std::move(found); });
     EXPECT_FALSE(result) << "never from inside the call";
+    auto* known = std::get_if<MailRouteResult>(&routing);
+    EXPECT_EQ(known != nullptr, from_memory());
+    if (known != nullptr) return std::move(*known);
     network_.RunUntilIdle();
     return std::move(result).value();
   }
@@ -69,7 +76,7 @@ class MailRouteTest : public testing::Test {
   MailSettings mail_;
 };
 
-TEST_F(MailRouteTest, AsksForTheAddressThenWithoutItsDetailThenForTheDomain) {
+TEST_P(MailRouteTest, AsksForTheAddressThenWithoutItsDetailThenForTheDomain) {
   AddEntry("alice@example.com", "store1");
   AddEntry("alice+lists@example.com", "store2");
   AddEntry("@example.com", "store3");
@@ -86,14 +93,14 @@ TEST_F(MailRouteTest, AsksForTheAddressThenWithoutItsDetailThenForTheDomain) {
             "RCPT TO:<alice+else@example.com> at store3:25");
 }
 
-TEST_F(MailRouteTest, GoesToTheDefaultUpstreamWhereNobodyKnows) {
+TEST_P(MailRouteTest, GoesToTheDefaultUpstreamWhereNobodyKnows) {
   EXPECT_EQ(Told("bob@example.com"), "550 5.1.1 No such user here");
   settings_.default_upstream = Endpoint{"store9", 2525};
   EXPECT_EQ(Told("bob@example.com"),
             "RCPT TO:<bob@example.com> at store9:2525");
 }
 
-TEST_F(MailRouteTest, ANameIsOneInEachOfItsSpellings) {
+TEST_P(MailRouteTest, ANameIsOneInEachOfItsSpellings) {
   AddEntry("j\u00f6rg@xn--bcher-kva.example", "store1");
   AddEntry("@example.com", "store2");
   for (const std::string local : {"j\u00f6rg", "jo\u0308rg"}) {
@@ -110,7 +117,7 @@ TEST_F(MailRouteTest, ANameIsOneInEachOfItsSpellings) {
 }
 
 // RFC 3461 §4.2: the first who rewrites says what the address was.
-TEST_F(MailRouteTest, RewritesTheRecipientAndKeepsItsDetailAndFormerName) {
+TEST_P(MailRouteTest, RewritesTheRecipientAndKeepsItsDetailAndFormerName) {
   AddEntry("alice@example.com", "store1", "a123@store1.example.com");
   EXPECT_EQ(Told("alice@example.com"),
             "RCPT TO:<a123@store1.example.com> "
@@ -128,14 +135,14 @@ TEST_F(MailRouteTest, RewritesTheRecipientAndKeepsItsDetailAndFormerName) {
 }
 
 // A whole domain's entry stands for one mailbox: no detail is made up there.
-TEST_F(MailRouteTest, RewritesAWholeDomainToOneAddress) {
+TEST_P(MailRouteTest, RewritesAWholeDomainToOneAddress) {
   AddEntry("@example.com", "store1", "catchall@store1.example.com");
   EXPECT_EQ(Told("bob+x@example.com"),
             "RCPT TO:<catchall@store1.example.com> "
             "ORCPT=rfc822;bob+2Bx@example.com at store1:25");
 }
 
-TEST_F(MailRouteTest, RefusesForNowWhatMayBeBetterLater) {
+TEST_P(MailRouteTest, RefusesForNowWhatMayBeBetterLater) {
   AddEntry("bad@example.com", "store1", "no address");
   Location moving;
   moving.moving = true;
@@ -150,7 +157,7 @@ TEST_F(MailRouteTest, RefusesForNowWhatMayBeBetterLater) {
 }
 
 // A failure at the second question isn't "not found" either.
-TEST_F(MailRouteTest, ADirectoryThatFailsOnTheWayIsNoUnknownUser) {
+TEST_P(MailRouteTest, ADirectoryThatFailsOnTheWayIsNoUnknownUser) {
   directory_->ScriptLocate(
       "bob@example.com",
       Failure{Failure::Side::kDirectory, Failure::Kind::kTimeout,
@@ -158,18 +165,20 @@ TEST_F(MailRouteTest, ADirectoryThatFailsOnTheWayIsNoUnknownUser) {
   EXPECT_TRUE(Told("bob+x@example.com").starts_with("451 4.3.0"));
 }
 
-TEST_F(MailRouteTest, RefusesADisabledMailboxForGood) {
+TEST_P(MailRouteTest, RefusesADisabledMailboxForGood) {
   directory_->ScriptLocate("alice@example.com", Denial::kDisabled);
   AddEntry("@example.com", "store1");
   EXPECT_EQ(Told("alice@example.com"), "550 5.2.1 Mailbox disabled");
 }
 
-TEST_F(MailRouteTest, LooksForPostmasterInOurFirstDomain) {
+TEST_P(MailRouteTest, LooksForPostmasterInOurFirstDomain) {
   mail_.local_domains = {".example.net", "example.com"};
   AddEntry("postmaster@example.com", "store1");
   EXPECT_EQ(Told("postmaster"),
             "RCPT TO:<postmaster@example.com> at store1:25");
 }
+
+INSTANTIATE_TEST_SUITE_P(Directories, MailRouteTest, testing::Bool());
 
 }  // namespace
 }  // namespace gatehouse

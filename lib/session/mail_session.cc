@@ -284,10 +284,7 @@ void MailSession::On(const SmtpRcptEvent& event) {
       JudgeMail(*mail_, party_, envelope_.sender, rcpt_.recipient);
   switch (verdict) {
     case MailVerdict::kLocal:
-      wait_ = LocateRecipient(
-          *settings_, *mail_, rcpt_,
-          [this](MailRouteResult result) { OnRouted(std::move(result)); });
-      return;
+      return Locate();
     case MailVerdict::kRelay:
       return fan_out_->AddRecipient({HostOf(*mail_->relay_host), rcpt_}, rcpt_);
     case MailVerdict::kLoginFirst:
@@ -300,9 +297,22 @@ void MailSession::On(const SmtpRcptEvent& event) {
   receiver_->Answer(reply);
 }
 
-void MailSession::OnRouted(MailRouteResult result) {
+void MailSession::Locate() {
+  auto routing = LocateRecipient(*settings_, *mail_, rcpt_,
+                                 [this](MailRouteResult result) {
+                                   if (!Accepts(std::move(result))) Pump();
+                                 });
+  if (auto* known = std::get_if<MailRouteResult>(&routing)) {
+    Accepts(std::move(*known));
+  } else {
+    wait_ = std::get<std::unique_ptr<Operation>>(std::move(routing));
+  }
+}
+
+bool MailSession::Accepts(MailRouteResult result) {
   if (auto* route = std::get_if<MailRoute>(&result)) {
-    return fan_out_->AddRecipient(std::move(*route), rcpt_);
+    fan_out_->AddRecipient(std::move(*route), rcpt_);
+    return true;
   }
   const MailUnroutable& unroutable = std::get<MailUnroutable>(result);
   if (const auto& failure = unroutable.failure) {
@@ -314,7 +324,9 @@ void MailSession::OnRouted(MailRouteResult result) {
                    .Text("kind", KindName(failure->kind))
                    .Text("detail", failure->text));
   }
-  OnRecipient(unroutable.reply);
+  LogRefusal(unroutable.reply);
+  receiver_->Answer(unroutable.reply);
+  return false;
 }
 
 void MailSession::OnRecipient(const SmtpReply& reply) {

@@ -97,7 +97,9 @@ class MailSession : public ClientSession,
   void On(const SmtpAbortedEvent& event);
 
   void OnVerdict(MailLogin::Verdict verdict);
-  void OnRouted(MailRouteResult result);
+  void Locate();
+  // Hands the recipient on; false where it was refused instead.
+  bool Accepts(MailRouteResult result);
   void ForgetTransaction();
   std::string Received() const;
 

@@ -86,7 +86,13 @@ TEST_F(MailSessionTest, ReachesSeveralHostsInOneTransactionWithARelay) {
   EXPECT_EQ(store(kRelay).messages.find("Subject"), std::string::npos);
 }
 
-TEST_F(MailSessionTest, PipelinedTransactionsKeepTheirOrder) {
+// Also where the directory knows all from memory, and so answers at once.
+class MailPipeliningTest : public MailSessionTest,
+                           public testing::WithParamInterface<bool> {};
+INSTANTIATE_TEST_SUITE_P(Directories, MailPipeliningTest, testing::Bool());
+
+TEST_P(MailPipeliningTest, PipelinedTransactionsKeepTheirOrder) {
+  directory_->set_knows_all(GetParam());
   Begin();
   const std::string all = std::string(kMail) + std::string(kToAlice) +
                           "RCPT TO:<nobody@example.com>\r\nRSET\r\n" +

@@ -65,6 +65,11 @@ std::unique_ptr<Operation> FakeDirectory::Locate(std::string_view name,
   return Answer(Find(std::string(name)), std::move(done));
 }
 
+std::optional<LocateResult> FakeDirectory::LocateNow(std::string_view name) {
+  if (!knows_all_) return std::nullopt;
+  return Find(std::string(name));
+}
+
 AuthenticateResult FakeDirectory::Judge(const std::string& name,
                                         const Secret& secret) const {
   if (failure_) return *failure_;

@@ -36,6 +36,9 @@ class FakeDirectory : public Directory {
   // False: Account comes without the location, which is then asked for.
   void set_locates_at_once(bool at_once) { locates_at_once_ = at_once; }
 
+  // LocateNow() knows every answer, too.
+  void set_knows_all(bool knows_all) { knows_all_ = knows_all; }
+
   // Tells the observer.
   void Move(std::string_view user, const Endpoint& host);
 
@@ -50,6 +53,7 @@ class FakeDirectory : public Directory {
                                           AuthenticateCallback done) override;
   std::unique_ptr<Operation> Locate(std::string_view name,
                                     LocateCallback done) override;
+  std::optional<LocateResult> LocateNow(std::string_view name) override;
   void set_move_observer(MoveObserver observer) override {
     observer_ = std::move(observer);
   }
@@ -72,6 +76,7 @@ class FakeDirectory : public Directory {
   std::optional<Failure> failure_;
   bool silent_ = false;
   bool locates_at_once_ = true;
+  bool knows_all_ = false;
   int authentications_ = 0;
   int locations_ = 0;
   // Shared with the questions, which may outlive the directory in a test.
