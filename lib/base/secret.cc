@@ -30,6 +30,16 @@ void Secret::Wipe() {
   size_ = 0;
 }
 
+void AppendLine(std::string& text,
+                std::initializer_list<std::string_view> parts) {
+  constexpr std::string_view kEnd = "\r\n";
+  size_t size = text.size() + kEnd.size();
+  for (const std::string_view part : parts) size += part.size();
+  text.reserve(size);
+  for (const std::string_view part : parts) text += part;
+  text += kEnd;
+}
+
 void WipeString(std::string& text) {
   explicit_bzero(text.data(), text.size());
   text.clear();

@@ -1,6 +1,7 @@
 #ifndef GATEHOUSE_LIB_BASE_SECRET_H_
 #define GATEHOUSE_LIB_BASE_SECRET_H_
 
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -31,6 +32,11 @@ class Secret {
   std::unique_ptr<char[]> data_;
   size_t size_ = 0;
 };
+
+// Appends all parts and CRLF to `text`, which grows once: no copy of a secret
+// among them stays behind in memory.
+void AppendLine(std::string& text,
+                std::initializer_list<std::string_view> parts);
 
 // Empties `text` and overwrites what it held, for output that carried a secret.
 void WipeString(std::string& text);

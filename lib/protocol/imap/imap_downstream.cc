@@ -4,7 +4,7 @@
 //
 //   kAwaitCommand -> kAwaitLiteral -> kAwaitCommand
 //   kAwaitCommand -> kAwaitTls -> kAwaitCommand
-//   kAwaitCommand [-> kAwaitSasl] -> kAwaitVerdict -> kAccepted -> kHandedOver
+//   kAwaitCommand [-> kAwaitSasl] -> kAwaitVerdict -> kAccepted
 //   kAwaitVerdict [-> kAwaitTokenAnswer] -> kAwaitCommand
 //   any -> kClosed
 
@@ -155,30 +155,9 @@ ImapDownstream::ImapDownstream(DownstreamOptions options)
 
 // --- Bytes in and out --------------------------------------------------------
 
-void ImapDownstream::Feed(std::string_view bytes) {
-  GATEHOUSE_CHECK(state_ != State::kHandedOver, "fed after the hand-over");
-  if (state_ == State::kClosed || state_ == State::kAwaitTls) return;
-  input_.Append(bytes);
-}
-
-void ImapDownstream::FeedEof() {
-  GATEHOUSE_CHECK(state_ != State::kHandedOver, "fed after the hand-over");
-  eof_ = true;
-}
-
 bool ImapDownstream::input_wanted() const {
   return state_ != State::kAwaitVerdict ||
          input_.size() < options_.limits.held_bytes;
-}
-
-std::string ImapDownstream::TakeOutput() { return std::exchange(output_, {}); }
-
-std::string ImapDownstream::TakeTrailing() {
-  GATEHOUSE_CHECK(state_ == State::kAccepted, "no login was accepted");
-  state_ = State::kHandedOver;
-  std::string trailing(input_.bytes());
-  input_.Clear();
-  return trailing;
 }
 
 std::string_view ImapDownstream::StateName() const {
@@ -197,8 +176,6 @@ std::string_view ImapDownstream::StateName() const {
       return "AwaitVerdict";
     case State::kAccepted:
       return "Accepted";
-    case State::kHandedOver:
-      return "HandedOver";
     case State::kClosed:
       return "Closed";
   }

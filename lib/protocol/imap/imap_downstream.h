@@ -5,9 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "lib/base/byte_queue.h"
+#include "lib/protocol/buffered_machine.h"
 #include "lib/protocol/imap/imap_parser.h"
-#include "lib/protocol/machine.h"
 #include "lib/protocol/sasl.h"
 
 namespace gatehouse {
@@ -30,15 +29,11 @@ namespace gatehouse {
 //   leave: it can but lower LoginAttempt::proxy_ttl. Two front ends that are
 //   each other's upstream end their loop by it.
 // - A client that speaks HTTP is cut off without a word.
-class ImapDownstream final : public DownstreamMachine {
+class ImapDownstream final : public BufferedMachine<DownstreamMachine> {
  public:
   explicit ImapDownstream(DownstreamOptions options);
 
-  void Feed(std::string_view bytes) override;
-  void FeedEof() override;
   bool input_wanted() const override;
-  std::string TakeOutput() override;
-  std::string TakeTrailing() override;
   std::string_view StateName() const override;
   DownstreamEvent Next() override;
   void TlsEstablished(const TlsFacts& facts) override;
@@ -55,13 +50,17 @@ class ImapDownstream final : public DownstreamMachine {
     kAwaitTls,
     kAwaitVerdict,
     kAccepted,
-    kHandedOver,
     kClosed,
   };
   using Outcome = std::optional<DownstreamEvent>;  // nothing: read on
   struct Command;
   struct CommandRule;
   static const CommandRule kCommandRules[];
+
+  bool logged_in() const override { return state_ == State::kAccepted; }
+  bool deaf() const override {
+    return state_ == State::kClosed || state_ == State::kAwaitTls;
+  }
 
   enum class Completeness { kWhole, kBroken, kAwaitsLiteral, kAwaitsTooLarge };
 
@@ -93,9 +92,6 @@ class ImapDownstream final : public DownstreamMachine {
 
   DownstreamOptions options_;
   State state_ = State::kAwaitCommand;
-  ByteQueue input_;
-  std::string output_;
-  bool eof_ = false;
   ImapCommandFramer command_framer_;
   LineFramer line_framer_;
   SaslExchange sasl_;

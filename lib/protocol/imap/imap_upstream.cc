@@ -4,7 +4,7 @@
 //
 //   kAwaitGreeting [-> kAwaitStartTls -> kAwaitTls] [-> kAwaitCapability]
 //     [-> kAwaitId] -> kAwaitLogin [-> kAwaitFinalCapability]
-//     -> kReady -> kHandedOver
+//     -> kReady
 //   any -> kFailed
 
 #include "lib/protocol/imap/imap_upstream.h"
@@ -43,34 +43,12 @@ ImapUpstream::ImapUpstream(UpstreamOptions options)
 
 ImapUpstream::~ImapUpstream() {
   for (std::string& piece : pieces_) WipeString(piece);
-  WipeString(output_);
 }
 
 // --- Bytes in and out --------------------------------------------------------
 
-void ImapUpstream::Feed(std::string_view bytes) {
-  GATEHOUSE_CHECK(state_ != State::kHandedOver, "fed after the hand-over");
-  if (state_ == State::kFailed || state_ == State::kAwaitTls) return;
-  input_.Append(bytes);
-}
-
-void ImapUpstream::FeedEof() {
-  GATEHOUSE_CHECK(state_ != State::kHandedOver, "fed after the hand-over");
-  eof_ = true;
-}
-
 bool ImapUpstream::input_wanted() const {
   return input_.size() < options_.line_bytes;
-}
-
-std::string ImapUpstream::TakeOutput() { return std::exchange(output_, {}); }
-
-std::string ImapUpstream::TakeTrailing() {
-  GATEHOUSE_CHECK(state_ == State::kReady, "not logged in");
-  state_ = State::kHandedOver;
-  std::string trailing(input_.bytes());
-  input_.Clear();
-  return trailing;
 }
 
 std::string_view ImapUpstream::StateName() const {
@@ -93,8 +71,6 @@ std::string_view ImapUpstream::StateName() const {
       return "Ready";
     case State::kFailed:
       return "Failed";
-    case State::kHandedOver:
-      return "HandedOver";
   }
   return "";
 }
@@ -104,7 +80,7 @@ std::string_view ImapUpstream::StateName() const {
 UpstreamEvent ImapUpstream::Next() {
   for (;;) {
     if (state_ == State::kAwaitTls || state_ == State::kReady ||
-        state_ == State::kFailed || state_ == State::kHandedOver) {
+        state_ == State::kFailed) {
       return NeedData{};
     }
     const auto found = line_framer_.Find(input_.bytes());

@@ -7,10 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/base/byte_queue.h"
+#include "lib/protocol/buffered_machine.h"
 #include "lib/protocol/imap/imap_response.h"
 #include "lib/protocol/line_framer.h"
-#include "lib/protocol/machine.h"
 
 namespace gatehouse {
 
@@ -31,16 +30,12 @@ namespace gatehouse {
 //
 // The store's words are for the operator's log only, and only those of a NO:
 // a BAD may repeat what we had sent.
-class ImapUpstream final : public UpstreamMachine {
+class ImapUpstream final : public BufferedMachine<UpstreamMachine> {
  public:
   explicit ImapUpstream(UpstreamOptions options);
   ~ImapUpstream() override;
 
-  void Feed(std::string_view bytes) override;
-  void FeedEof() override;
   bool input_wanted() const override;
-  std::string TakeOutput() override;
-  std::string TakeTrailing() override;
   std::string_view StateName() const override;
   UpstreamEvent Next() override;
   void TlsEstablished() override;
@@ -56,7 +51,6 @@ class ImapUpstream final : public UpstreamMachine {
     kAwaitFinalCapability,
     kReady,
     kFailed,
-    kHandedOver,
   };
   using Outcome = std::optional<UpstreamEvent>;  // nothing: read on
 
@@ -66,6 +60,11 @@ class ImapUpstream final : public UpstreamMachine {
   Outcome OnStartTls(const ImapResponse& response);
   Outcome AfterCapability();
   std::string IdCommand() const;
+
+  bool logged_in() const override { return state_ == State::kReady; }
+  bool deaf() const override {
+    return state_ == State::kFailed || state_ == State::kAwaitTls;
+  }
 
   Outcome BeginLogin();
   Outcome BeginAuthenticate();
@@ -96,9 +95,6 @@ class ImapUpstream final : public UpstreamMachine {
 
   UpstreamOptions options_;
   State state_ = State::kAwaitGreeting;
-  ByteQueue input_;
-  std::string output_;
-  bool eof_ = false;
   LineFramer line_framer_;
   // Counted from the first octet: how far we have read, and up to where the
   // store had spoken when it was last asked something.

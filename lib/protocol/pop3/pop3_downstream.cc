@@ -111,31 +111,13 @@ Pop3Downstream::Pop3Downstream(DownstreamOptions options)
   Say("+OK " + options_.host_name + " POP3 ready.");
 }
 
-void Pop3Downstream::Feed(std::string_view bytes) {
-  GATEHOUSE_CHECK(state_ != State::kHandedOver, "handed over");
-  if (state_ != State::kClosed) input_.Append(bytes);
-}
-
-void Pop3Downstream::FeedEof() {
-  GATEHOUSE_CHECK(state_ != State::kHandedOver, "handed over");
-  eof_ = true;
-}
-
 bool Pop3Downstream::input_wanted() const {
   return input_.size() < options_.limits.held_bytes;
 }
 
 std::string Pop3Downstream::TakeOutput() {
   greeted_ = true;
-  return std::exchange(output_, "");
-}
-
-std::string Pop3Downstream::TakeTrailing() {
-  GATEHOUSE_CHECK(state_ == State::kAccepted, "no login to hand over");
-  state_ = State::kHandedOver;
-  std::string trailing(input_.bytes());
-  input_.Clear();
-  return trailing;
+  return BufferedMachine::TakeOutput();
 }
 
 std::string_view Pop3Downstream::StateName() const {
@@ -152,8 +134,6 @@ std::string_view Pop3Downstream::StateName() const {
       return "AwaitVerdict";
     case State::kAccepted:
       return "Accepted";
-    case State::kHandedOver:
-      return "HandedOver";
     case State::kClosed:
       return "Closed";
   }
@@ -391,8 +371,7 @@ void Pop3Downstream::LoginRefused(const LoginRefusal& refusal) {
 Pop3Downstream::Outcome Pop3Downstream::Refuse(LoginRefusal::Kind kind) {
   state_ = State::kAwaitCommand;
   Say(RefusalReply(kind));
-  if (BlamesClient(kind) &&
-      ++failed_logins_ >= options_.limits.failed_logins) {
+  if (BlamesClient(kind) && ++failed_logins_ >= options_.limits.failed_logins) {
     Close(Closed::Reason::kTooManyFailedLogins, "");
   }
   return std::nullopt;
@@ -401,7 +380,7 @@ Pop3Downstream::Outcome Pop3Downstream::Refuse(LoginRefusal::Kind kind) {
 // RFC 1939 §3: a client that is late is left without a word, unless it waits
 // for an answer.
 void Pop3Downstream::Shutdown(ShutdownReason reason) {
-  GATEHOUSE_CHECK(state_ != State::kHandedOver, "handed over");
+  CheckNotHandedOver();
   if (state_ == State::kClosed) return;
   if (!greeted_) output_.clear();  // the reply is the greeting, then
   if (reason == ShutdownReason::kTooManyConnections) {

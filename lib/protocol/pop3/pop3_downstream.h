@@ -5,16 +5,16 @@
 #include <string>
 #include <string_view>
 
-#include "lib/base/byte_queue.h"
 #include "lib/base/secret.h"
-#include "lib/protocol/machine.h"
+#include "lib/protocol/buffered_machine.h"
 #include "lib/protocol/sasl.h"
 
 namespace gatehouse {
 
 // Answers a POP3 client in the AUTHORIZATION state (RFC 1939 §4): CAPA, STLS,
-// USER and PASS, AUTH, UTF8, NOOP, QUIT. APOP is neither offered nor understood: the
-// greeting has no timestamp, since no directory could check the digest.
+// USER and PASS, AUTH, UTF8, NOOP, QUIT. APOP is neither offered nor
+// understood: the greeting has no timestamp, since no directory could check the
+// digest.
 //
 // Before login only what holds afterwards too is announced: TOP, UIDL, EXPIRE,
 // LOGIN-DELAY and UTF8 as `upstream_capabilities` have them. A UTF8 that was
@@ -22,15 +22,12 @@ namespace gatehouse {
 //
 // Lines end in CRLF; a bare LF, a bare CR or NUL is refused with the line that
 // holds it. A line beyond limits.line_bytes ends the conversation.
-class Pop3Downstream final : public DownstreamMachine {
+class Pop3Downstream final : public BufferedMachine<DownstreamMachine> {
  public:
   explicit Pop3Downstream(DownstreamOptions options);
 
-  void Feed(std::string_view bytes) override;
-  void FeedEof() override;
   bool input_wanted() const override;
   std::string TakeOutput() override;
-  std::string TakeTrailing() override;
   std::string_view StateName() const override;
   DownstreamEvent Next() override;
   void TlsEstablished(const TlsFacts& facts) override;
@@ -46,12 +43,14 @@ class Pop3Downstream final : public DownstreamMachine {
     kAwaitTls,
     kAwaitVerdict,
     kAccepted,
-    kHandedOver,
     kClosed,
   };
   using Outcome = std::optional<DownstreamEvent>;  // nothing: read on
   struct Command;
   static const Command kCommands[];
+
+  bool logged_in() const override { return state_ == State::kAccepted; }
+  bool deaf() const override { return state_ == State::kClosed; }
 
   bool AwaitsLine() const;
   Outcome OnLine(std::string_view line);
@@ -81,9 +80,6 @@ class Pop3Downstream final : public DownstreamMachine {
 
   DownstreamOptions options_;
   State state_ = State::kAwaitCommand;
-  ByteQueue input_;
-  std::string output_;
-  bool eof_ = false;
   bool greeted_ = false;
   std::optional<Closed> closing_;  // for Next() to tell
   int commands_ = 0;

@@ -90,28 +90,8 @@ struct Pop3Upstream::Reply {
 Pop3Upstream::Pop3Upstream(UpstreamOptions options)
     : options_(std::move(options)) {}
 
-void Pop3Upstream::Feed(std::string_view bytes) {
-  GATEHOUSE_CHECK(state_ != State::kHandedOver, "handed over");
-  input_.Append(bytes);
-}
-
-void Pop3Upstream::FeedEof() {
-  GATEHOUSE_CHECK(state_ != State::kHandedOver, "handed over");
-  eof_ = true;
-}
-
 bool Pop3Upstream::input_wanted() const {
   return input_.size() <= options_.line_bytes;
-}
-
-std::string Pop3Upstream::TakeOutput() { return std::exchange(output_, ""); }
-
-std::string Pop3Upstream::TakeTrailing() {
-  GATEHOUSE_CHECK(state_ == State::kReady, "no login to hand over");
-  state_ = State::kHandedOver;
-  std::string trailing(input_.bytes());
-  input_.Clear();
-  return trailing;
 }
 
 std::string_view Pop3Upstream::StateName() const {
@@ -140,8 +120,6 @@ std::string_view Pop3Upstream::StateName() const {
       return "Ready";
     case State::kFailed:
       return "Failed";
-    case State::kHandedOver:
-      return "HandedOver";
   }
   return "";
 }
@@ -402,12 +380,7 @@ Pop3Upstream::Outcome Pop3Upstream::Ready() {
 Pop3Upstream::Outcome Pop3Upstream::Ask(
     std::initializer_list<std::string_view> command, State next) {
   if (!input_.empty()) return Unlike("a question before an answer");
-  // Reserved, so that no copy of a secret stays behind in memory.
-  size_t size = 2;
-  for (const std::string_view part : command) size += part.size();
-  output_.reserve(output_.size() + size);
-  for (const std::string_view part : command) output_ += part;
-  output_ += "\r\n";
+  AppendLine(output_, command);
   state_ = next;
   return std::nullopt;
 }

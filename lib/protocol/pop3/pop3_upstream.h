@@ -7,8 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/base/byte_queue.h"
-#include "lib/protocol/machine.h"
+#include "lib/protocol/buffered_machine.h"
 
 namespace gatehouse {
 
@@ -26,15 +25,11 @@ namespace gatehouse {
 //
 // `UpstreamReady::capabilities` are the store's CAPA lines before login, if it
 // was asked.
-class Pop3Upstream final : public UpstreamMachine {
+class Pop3Upstream final : public BufferedMachine<UpstreamMachine> {
  public:
   explicit Pop3Upstream(UpstreamOptions options);
 
-  void Feed(std::string_view bytes) override;
-  void FeedEof() override;
   bool input_wanted() const override;
-  std::string TakeOutput() override;
-  std::string TakeTrailing() override;
   std::string_view StateName() const override;
   UpstreamEvent Next() override;
   void TlsEstablished() override;
@@ -53,10 +48,11 @@ class Pop3Upstream final : public UpstreamMachine {
     kAwaitPass,
     kReady,
     kFailed,
-    kHandedOver,
   };
   using Outcome = std::optional<UpstreamEvent>;  // nothing: read on
   struct Reply;
+
+  bool logged_in() const override { return state_ == State::kReady; }
 
   Outcome OnLine(std::string_view line);
   Outcome OnGreeting(const Reply& reply);
@@ -90,15 +86,12 @@ class Pop3Upstream final : public UpstreamMachine {
 
   UpstreamOptions options_;
   State state_ = State::kAwaitGreeting;
-  ByteQueue input_;
-  std::string output_;
-  bool eof_ = false;
   bool xclient_offered_ = false;
   std::vector<std::string> capabilities_;
   size_t capability_bytes_ = 0;
-  bool trusting_ = false;  // going by what is expected, not by capabilities_
+  bool trusting_ = false;    // going by what is expected, not by capabilities_
   std::string unexplained_;  // the text that refused AUTH, while CAPA is asked
-  Secret sasl_response_;  // base64, where it didn't fit beside AUTH
+  Secret sasl_response_;     // base64, where it didn't fit beside AUTH
   std::string sasl_challenge_;
 };
 

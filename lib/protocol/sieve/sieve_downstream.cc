@@ -82,31 +82,13 @@ SieveDownstream::SieveDownstream(DownstreamOptions options)
   ListCapabilities(options_.host_name + " ManageSieve ready.");
 }
 
-void SieveDownstream::Feed(std::string_view bytes) {
-  GATEHOUSE_CHECK(state_ != State::kHandedOver, "handed over");
-  if (state_ != State::kClosed) input_.Append(bytes);
-}
-
-void SieveDownstream::FeedEof() {
-  GATEHOUSE_CHECK(state_ != State::kHandedOver, "handed over");
-  eof_ = true;
-}
-
 bool SieveDownstream::input_wanted() const {
   return input_.size() < options_.limits.held_bytes;
 }
 
 std::string SieveDownstream::TakeOutput() {
   greeted_ = true;
-  return std::exchange(output_, "");
-}
-
-std::string SieveDownstream::TakeTrailing() {
-  GATEHOUSE_CHECK(state_ == State::kAccepted, "no login to hand over");
-  state_ = State::kHandedOver;
-  std::string trailing(input_.bytes());
-  input_.Clear();
-  return trailing;
+  return BufferedMachine::TakeOutput();
 }
 
 std::string_view SieveDownstream::StateName() const {
@@ -123,8 +105,6 @@ std::string_view SieveDownstream::StateName() const {
       return "AwaitVerdict";
     case State::kAccepted:
       return "Accepted";
-    case State::kHandedOver:
-      return "HandedOver";
     case State::kClosed:
       return "Closed";
   }
@@ -366,7 +346,7 @@ SieveDownstream::Outcome SieveDownstream::Refuse(LoginRefusal::Kind kind) {
 }
 
 void SieveDownstream::Shutdown(ShutdownReason reason) {
-  GATEHOUSE_CHECK(state_ != State::kHandedOver, "handed over");
+  CheckNotHandedOver();
   if (state_ == State::kClosed) return;
   if (!greeted_) output_.clear();  // BYE is the greeting, then
   switch (reason) {

@@ -6,8 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/base/byte_queue.h"
-#include "lib/protocol/machine.h"
+#include "lib/protocol/buffered_machine.h"
 #include "lib/protocol/sasl.h"
 #include "lib/protocol/sieve/sieve_parser.h"
 
@@ -23,15 +22,12 @@ namespace gatehouse {
 //
 // A line with its literals may have limits.line_bytes; one beyond ends the
 // conversation, since what follows can't be told from commands.
-class SieveDownstream final : public DownstreamMachine {
+class SieveDownstream final : public BufferedMachine<DownstreamMachine> {
  public:
   explicit SieveDownstream(DownstreamOptions options);
 
-  void Feed(std::string_view bytes) override;
-  void FeedEof() override;
   bool input_wanted() const override;
   std::string TakeOutput() override;
-  std::string TakeTrailing() override;
   std::string_view StateName() const override;
   DownstreamEvent Next() override;
   void TlsEstablished(const TlsFacts& facts) override;
@@ -47,13 +43,15 @@ class SieveDownstream final : public DownstreamMachine {
     kAwaitTls,
     kAwaitVerdict,
     kAccepted,
-    kHandedOver,
     kClosed,
   };
   using Words = std::vector<SieveWord>;
   using Outcome = std::optional<DownstreamEvent>;  // nothing: read on
   struct Command;
   static const Command kCommands[];
+
+  bool logged_in() const override { return state_ == State::kAccepted; }
+  bool deaf() const override { return state_ == State::kClosed; }
 
   bool AwaitsLine() const;
   Outcome OnLine(const Words& words);
@@ -79,10 +77,7 @@ class SieveDownstream final : public DownstreamMachine {
 
   DownstreamOptions options_;
   State state_ = State::kAwaitCommand;
-  ByteQueue input_;
   SieveParser parser_;
-  std::string output_;
-  bool eof_ = false;
   bool greeted_ = false;
   std::optional<Closed> closing_;  // for Next() to tell
   int commands_ = 0;

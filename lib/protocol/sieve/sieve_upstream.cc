@@ -55,28 +55,8 @@ SieveUpstream::SieveUpstream(UpstreamOptions options)
     : options_(std::move(options)),
       parser_(options_.line_bytes, options_.line_bytes) {}
 
-void SieveUpstream::Feed(std::string_view bytes) {
-  GATEHOUSE_CHECK(state_ != State::kHandedOver, "handed over");
-  input_.Append(bytes);
-}
-
-void SieveUpstream::FeedEof() {
-  GATEHOUSE_CHECK(state_ != State::kHandedOver, "handed over");
-  eof_ = true;
-}
-
 bool SieveUpstream::input_wanted() const {
   return input_.size() <= options_.line_bytes;
-}
-
-std::string SieveUpstream::TakeOutput() { return std::exchange(output_, ""); }
-
-std::string SieveUpstream::TakeTrailing() {
-  GATEHOUSE_CHECK(state_ == State::kReady, "no login to hand over");
-  state_ = State::kHandedOver;
-  std::string trailing(input_.bytes());
-  input_.Clear();
-  return trailing;
 }
 
 std::string_view SieveUpstream::StateName() const {
@@ -95,8 +75,6 @@ std::string_view SieveUpstream::StateName() const {
       return "Ready";
     case State::kFailed:
       return "Failed";
-    case State::kHandedOver:
-      return "HandedOver";
   }
   return "";
 }
@@ -276,8 +254,7 @@ SieveUpstream::Outcome SieveUpstream::Ask(std::string command, State next) {
     WipeString(command);
     return Unlike("a question before an answer");
   }
-  output_.reserve(output_.size() + command.size() + 2);
-  output_.append(command).append("\r\n");
+  AppendLine(output_, {command});
   WipeString(command);
   state_ = next;
   return std::nullopt;

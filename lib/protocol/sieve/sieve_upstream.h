@@ -6,8 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/base/byte_queue.h"
-#include "lib/protocol/machine.h"
+#include "lib/protocol/buffered_machine.h"
 #include "lib/protocol/sieve/sieve_parser.h"
 
 namespace gatehouse {
@@ -19,15 +18,11 @@ namespace gatehouse {
 // Referrals are not followed: where a mailbox lives is the directory's to say.
 //
 // `UpstreamReady::capabilities` are in the unit of SieveProtocol().
-class SieveUpstream final : public UpstreamMachine {
+class SieveUpstream final : public BufferedMachine<UpstreamMachine> {
  public:
   explicit SieveUpstream(UpstreamOptions options);
 
-  void Feed(std::string_view bytes) override;
-  void FeedEof() override;
   bool input_wanted() const override;
-  std::string TakeOutput() override;
-  std::string TakeTrailing() override;
   std::string_view StateName() const override;
   UpstreamEvent Next() override;
   void TlsEstablished() override;
@@ -41,11 +36,12 @@ class SieveUpstream final : public UpstreamMachine {
     kAwaitAuthenticate,
     kReady,
     kFailed,
-    kHandedOver,
   };
   using Words = std::vector<SieveWord>;
   using Outcome = std::optional<UpstreamEvent>;  // nothing: read on
   struct Reply;
+
+  bool logged_in() const override { return state_ == State::kReady; }
 
   Outcome OnLine(const Words& words);
   Outcome OnGreeting(const Words& words);
@@ -68,10 +64,7 @@ class SieveUpstream final : public UpstreamMachine {
 
   UpstreamOptions options_;
   State state_ = State::kAwaitGreeting;
-  ByteQueue input_;
   SieveParser parser_;
-  std::string output_;
-  bool eof_ = false;
   std::vector<std::string> capabilities_;
   size_t capability_bytes_ = 0;
   std::string sasl_challenge_;

@@ -326,12 +326,7 @@ SmtpUpstream::Outcome SmtpUpstream::Ready() {
 SmtpUpstream::Outcome SmtpUpstream::Ask(
     std::initializer_list<std::string_view> command, State next) {
   if (!reader_.empty()) return Unlike("a question before an answer");
-  // Reserved, so that no copy of a secret stays behind in memory.
-  size_t size = 2;
-  for (const std::string_view part : command) size += part.size();
-  output_.reserve(output_.size() + size);
-  for (const std::string_view part : command) output_ += part;
-  output_ += "\r\n";
+  AppendLine(output_, command);
   state_ = next;
   return std::nullopt;
 }
