@@ -1,5 +1,7 @@
 #include "lib/server/stats.h"
 
+#include "lib/protocol/event_names.h"
+
 namespace gatehouse {
 namespace {
 
@@ -29,12 +31,9 @@ constexpr Metric kMetrics[] = {
      &WorkerStats::bytes_to_client},
 };
 
-constexpr const char* kRefusalNames[] = {
-    "credentials", "authorization", "unavailable", "contact_admin", "expired",
-    "in_use",      "login_delay",   "over_quota",  "limit"};
-
 // By WorkerStats::Outcome.
-constexpr const char* kOutcomeNames[] = {"accepted", "deferred", "refused"};
+constexpr std::array<std::string_view, 3> kOutcomeNames = {
+    "accepted", "deferred", "refused"};
 
 void AppendHead(std::string& text, const char* name, const char* type,
                 const char* help) {
@@ -45,7 +44,8 @@ void AppendHead(std::string& text, const char* name, const char* type,
 // A counter that is kept apart by something.
 template <size_t kCount>
 void AppendBy(std::string& text, const char* name, const char* help,
-              const std::string& labels, const char* const (&values)[kCount],
+              const std::string& labels,
+              const std::array<std::string_view, kCount>& values,
               const std::vector<std::shared_ptr<WorkerStats>>& workers,
               std::array<WorkerStats::Counter, kCount> WorkerStats::*counters) {
   AppendHead(text, name, "counter", help);
@@ -76,7 +76,8 @@ std::string ToMetrics(const std::vector<std::shared_ptr<WorkerStats>>& workers,
     text.append(std::to_string(sum)).append("\n");
   }
   AppendBy(text, "gatehouse_login_refusals_total", "Logins refused, by reason.",
-           label + ",reason", kRefusalNames, workers, &WorkerStats::refusals);
+           label + ",reason", kLoginRefusalNames, workers,
+           &WorkerStats::refusals);
   AppendBy(text, "gatehouse_messages_total", "Messages answered, by outcome.",
            label + ",outcome", kOutcomeNames, workers, &WorkerStats::messages);
   return text;

@@ -48,24 +48,4 @@ DownstreamOptions DownstreamOptionsFor(const SessionSettings& settings,
   return options;
 }
 
-std::string_view EndName(Closed::Reason reason) {
-  switch (reason) {
-    case Closed::Reason::kLogout:
-      return "logout";
-    case Closed::Reason::kEof:
-      return "eof";
-    case Closed::Reason::kTooManyErrors:
-      return "too_many_errors";
-    case Closed::Reason::kTooManyFailedLogins:
-      return "too_many_failed_logins";
-    case Closed::Reason::kLimit:
-      return "limit";
-    case Closed::Reason::kViolation:
-      return "violation";
-    case Closed::Reason::kShutdown:
-      return "shutdown";
-  }
-  return "unknown";
-}
-
 }  // namespace gatehouse

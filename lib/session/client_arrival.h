@@ -32,9 +32,6 @@ DownstreamOptions DownstreamOptionsFor(const SessionSettings& settings,
                                        const SessionRecord& record,
                                        const TlsFacts& tls);
 
-// SessionRecord::end of a conversation that was closed so.
-std::string_view EndName(Closed::Reason reason);
-
 // Replies that a client leaves unread; beyond, its commands aren't read either.
 inline constexpr size_t kMostUnreadReplyBytes = 16384;
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "lib/base/string_bridge.h"
+#include "lib/protocol/event_names.h"
 #include "lib/session/client_arrival.h"
 #include "lib/session/login_refusal.h"
 #include "lib/session/upstreams_met.h"
@@ -137,7 +138,7 @@ void Login::Pump() {
     } else if (std::holds_alternative<StartTls>(event)) {
       return BeginTls();
     } else if (auto* closed = std::get_if<Closed>(&event)) {
-      return End(EndName(closed->reason), closed->text);
+      return End(NameOf(closed->reason), closed->text);
     } else {
       return RegulateReading();
     }

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "lib/protocol/event_names.h"
 #include "lib/session/client_arrival.h"
 #include "lib/session/mail_offer.h"
 #include "lib/session/upstream_pool.h"
@@ -172,7 +173,7 @@ void MailSession::Pump() {
       return BeginTls();
     }
     if (const auto* closed = std::get_if<Closed>(&event)) {
-      return End(EndName(closed->reason), closed->text);
+      return End(NameOf(closed->reason), closed->text);
     }
     if (std::holds_alternative<Paused>(event)) break;
     if (std::holds_alternative<NeedData>(event)) {

@@ -1,36 +1,15 @@
 #include "lib/testing/toy_protocol.h"
 
-#include <array>
 #include <optional>
 #include <sstream>
 #include <utility>
 #include <vector>
 
 #include "lib/base/check.h"
+#include "lib/protocol/event_names.h"
 
 namespace gatehouse {
 namespace {
-
-constexpr std::array<std::pair<LoginRefusal::Kind, std::string_view>, 9>
-    kRefusalNames = {{
-        {LoginRefusal::Kind::kCredentials, "credentials"},
-        {LoginRefusal::Kind::kAuthorization, "authorization"},
-        {LoginRefusal::Kind::kUnavailable, "unavailable"},
-        {LoginRefusal::Kind::kContactAdmin, "contact_admin"},
-        {LoginRefusal::Kind::kExpired, "expired"},
-        {LoginRefusal::Kind::kInUse, "in_use"},
-        {LoginRefusal::Kind::kLoginDelay, "login_delay"},
-        {LoginRefusal::Kind::kOverQuota, "over_quota"},
-        {LoginRefusal::Kind::kLimit, "limit"},
-    }};
-
-LoginRefusal RefusalNamed(std::string_view name) {
-  LoginRefusal refusal;
-  for (const auto& [kind, text] : kRefusalNames) {
-    if (text == name) refusal.kind = kind;
-  }
-  return refusal;
-}
 
 std::vector<std::string> Words(const std::string& line) {
   std::istringstream in(line);
@@ -106,7 +85,7 @@ class ToyDownstream : public ToyMachine<DownstreamMachine> {
     output_ += "\n";
   }
   void LoginRefused(const LoginRefusal& refusal) override {
-    output_ += "NO " + std::string(ToyRefusalName(refusal.kind)) + "\n";
+    output_ += "NO " + std::string(NameOf(refusal.kind)) + "\n";
     paused_ = false;
     if (BlamesClient(refusal.kind) &&
         ++refusals_ == options_.limits.failed_logins) {
@@ -232,7 +211,8 @@ class ToyUpstream : public ToyMachine<UpstreamMachine> {
       return UpstreamReady{{words.begin() + 1, words.end()}};
     }
     UpstreamFailed failed;
-    failed.refusal = RefusalNamed(words.size() > 1 ? words[1] : "");
+    failed.refusal.kind = LoginRefusalNamed(words.size() > 1 ? words[1] : "")
+                              .value_or(LoginRefusal::Kind::kUnavailable);
     failed.failure = {Failure::Side::kUpstream, Failure::Kind::kRefused,
                       Failure::Retry::kNo, "login refused"};
     return failed;
@@ -272,13 +252,6 @@ class Toy : public Protocol {
 const Protocol& ToyProtocol() {
   static const Toy toy;
   return toy;
-}
-
-std::string_view ToyRefusalName(LoginRefusal::Kind kind) {
-  for (const auto& [known, name] : kRefusalNames) {
-    if (known == kind) return name;
-  }
-  return "unknown";
 }
 
 }  // namespace gatehouse

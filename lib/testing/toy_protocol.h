@@ -17,11 +17,8 @@ namespace gatehouse {
 //                                    < CLIENT address (before the login)
 //   > QUIT           < BYE           < QUIT (a probe)
 //
-// `kind` is "credentials", "unavailable" …; Shutdown() says "BYE reason".
+// `kind` is one of kLoginRefusalNames; Shutdown() says "BYE reason".
 const Protocol& ToyProtocol();
-
-// The word for a refusal in the toy protocol.
-std::string_view ToyRefusalName(LoginRefusal::Kind kind);
 
 }  // namespace gatehouse
 

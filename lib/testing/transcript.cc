@@ -10,6 +10,7 @@
 
 #include "gtest/gtest.h"
 #include "lib/base/check.h"
+#include "lib/protocol/event_names.h"
 #include "lib/testing/chop.h"
 #include "lib/testing/transcript_script.h"
 #include "lib/testing/transcript_text.h"
@@ -22,58 +23,6 @@ using Step = TranscriptScript::Step;
 
 // Octets that no protocol would take for something of its own.
 constexpr std::string_view kExtraTrailing("t9 NOOP\r\n\0\xff{3}\r\n", 16);
-
-// --- Names -------------------------------------------------------------------
-
-struct RefusalName {
-  std::string_view name;
-  LoginRefusal::Kind kind;
-};
-constexpr RefusalName kRefusals[] = {
-    {"credentials", LoginRefusal::Kind::kCredentials},
-    {"authorization", LoginRefusal::Kind::kAuthorization},
-    {"unavailable", LoginRefusal::Kind::kUnavailable},
-    {"contact_admin", LoginRefusal::Kind::kContactAdmin},
-    {"expired", LoginRefusal::Kind::kExpired},
-    {"in_use", LoginRefusal::Kind::kInUse},
-    {"login_delay", LoginRefusal::Kind::kLoginDelay},
-    {"over_quota", LoginRefusal::Kind::kOverQuota},
-    {"limit", LoginRefusal::Kind::kLimit},
-};
-
-std::string_view NameOf(LoginRefusal::Kind kind) {
-  for (const RefusalName& refusal : kRefusals) {
-    if (refusal.kind == kind) return refusal.name;
-  }
-  return "?";
-}
-
-LoginRefusal::Kind RefusalKind(std::string_view name) {
-  for (const RefusalName& refusal : kRefusals) {
-    if (refusal.name == name) return refusal.kind;
-  }
-  GATEHOUSE_CHECK(false, "unknown refusal in a transcript");
-}
-
-std::string_view NameOf(Closed::Reason reason) {
-  switch (reason) {
-    case Closed::Reason::kLogout:
-      return "logout";
-    case Closed::Reason::kEof:
-      return "eof";
-    case Closed::Reason::kTooManyErrors:
-      return "too_many_errors";
-    case Closed::Reason::kTooManyFailedLogins:
-      return "too_many_failed_logins";
-    case Closed::Reason::kLimit:
-      return "limit";
-    case Closed::Reason::kViolation:
-      return "violation";
-    case Closed::Reason::kShutdown:
-      return "shutdown";
-  }
-  return "?";
-}
 
 // --- Events as text ----------------------------------------------------------
 
@@ -283,7 +232,9 @@ class Player {
     }
     if (what == "refuse") {
       LoginRefusal refusal;
-      refusal.kind = RefusalKind(TakeWord(text));
+      const auto kind = LoginRefusalNamed(TakeWord(text));
+      GATEHOUSE_CHECK(kind.has_value(), "unknown refusal in a transcript");
+      refusal.kind = *kind;
       refusal.sasl_challenge = Expand(text);
       downstream_->LoginRefused(refusal);
     } else if (what == "tls") {
