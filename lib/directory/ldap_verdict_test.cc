@@ -284,6 +284,28 @@ TEST_F(LdapResultTest, TroubleAtABindIsNoWrongPassword) {
   }
 }
 
+// Who can't be asked is made up for by a map that isn't young any more; who has
+// refused to answer isn't.
+TEST_F(LdapResultTest, AnOldMapAnswersForAnOutageOnly) {
+  constexpr int kInsufficientAccess = 50;
+  constexpr int kUnavailable = 52;
+  const auto map =
+      *LiveMap::Create(options_, {absl::ZeroDuration(), absl::Hours(1)});
+  LdapSyncEntry alice;
+  alice.sync.state = LdapSyncState::State::kAdd;
+  alice.entry = LdapEntry("uid=alice,dc=example,dc=com");
+  alice.entry.Add("maillocaladdress", {"alice@a.bc"});
+  alice.entry.Add("mailhost", {"store9"});
+  map->OnEntry(std::move(alice));
+  map->OnInfo(LdapSyncPhaseEnd{});
+  map->OnLost(network_->Now());
+  directory_ = *CreateLdapDirectory(*network_, options_, map);
+  search_code_ = kUnavailable;
+  EXPECT_TRUE(std::holds_alternative<Account>(LogIn("alice@a.bc", "secret")));
+  search_code_ = kInsufficientAccess;
+  ExpectFailure("Insufficient access");
+}
+
 TEST_F(LdapResultTest, TroubleAtASearchIsNobodysAbsence) {
   for (const auto& trouble : kTroubles) {
     search_code_ = trouble.code;

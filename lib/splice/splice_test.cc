@@ -251,13 +251,7 @@ TEST_F(SpliceTest, BeginsNoCommandOfAClientThatNeverPauses) {
 TEST_F(SpliceTest, AwaitsTheAnswerToTheCurrentCommandForLessThanASecond) {
   for (const bool answers : {true, false}) {
     result_.reset();
-    auto [client_stream, client] = network_.NewStream();
-    auto [store_stream, store] = network_.NewStream();
-    client_ = client;
-    store_ = store;
-    splice_ =
-        std::make_unique<Splice>(network_, std::move(client_stream),
-                                 std::move(store_stream), options_, *this);
+    Renew();
     Start();
     ClientSays("RETR 1\r\n");
     splice_->EndInPause();
