@@ -101,6 +101,15 @@ class MovesTest(ProxyTestCase):
         self.assertRegex(client.answer("in"), "^in OK ")
         self.assertRegex(client.rest(), BYE)
 
+    def test_an_account_without_a_host_any_more_is_at_the_default_one(self):
+        proxy = self.start(mapping={"userMap": "Map", "mappingHost": HOST,
+                                    "mappingPort": self.new_store.port})
+        client = self.joined(proxy)
+        del self.users[ALICE]["host"]
+        proxy.write(proxy.settings, self.users)
+        self.assertRegex(client.rest(), BYE)
+        self.joined_at_new(proxy, ALICE)
+
     def test_a_reload_of_the_configuration_tells_of_moves_too(self):
         proxy = self.start()
         client = self.joined(proxy)

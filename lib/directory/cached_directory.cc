@@ -141,7 +141,7 @@ CachedDirectory::CachedDirectory(Network& network, LogSink& log,
       behind_(std::move(behind)),
       cache_(std::move(cache)) {
   behind_->set_move_observer(
-      [this](std::string_view user, const Endpoint& host) {
+      [this](std::string_view user, const std::optional<Endpoint>& host) {
         moves_.Tell(user, host);
       });
 }

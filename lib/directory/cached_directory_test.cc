@@ -108,7 +108,7 @@ class CachedDirectoryTest : public ::testing::Test {
 
   static std::string Told(const LocateResult& answer) {
     if (const auto* location = std::get_if<SharedLocation>(&answer)) {
-      return (*location)->host->host;
+      return (*location)->host.value_or(Endpoint{"default", 0}).host;
     }
     return Name(answer);
   }
@@ -252,8 +252,9 @@ TEST_F(CachedDirectoryTest, EveryWorkerHearsOfAnotherHost) {
   FakeDirectory* others_behind = nullptr;
   const auto other = NewDirectory(others_behind);
   std::vector<std::string> heard;
-  const auto observer = [&](std::string_view user, const Endpoint& host) {
-    heard.push_back(std::string(user) + " " + host.host);
+  const auto observer = [&](std::string_view user,
+                            const std::optional<Endpoint>& host) {
+    heard.push_back(std::string(user) + " " + (host ? host->host : "default"));
   };
   directory().set_move_observer(observer);
   other->set_move_observer(observer);
@@ -265,15 +266,25 @@ TEST_F(CachedDirectoryTest, EveryWorkerHearsOfAnotherHost) {
   network_.RunUntilIdle();
   EXPECT_THAT(heard, ElementsAre("Alice@example.com store2",
                                  "Alice@example.com store2"));
+  heard.clear();
+  Location at_default = At("store2");
+  at_default.host.reset();
+  behind_->AddUser(kAlice, "secret", at_default);
+  network_.Advance(kTtl);
+  EXPECT_EQ(Locate(), "default");
+  network_.RunUntilIdle();
+  EXPECT_THAT(heard, ElementsAre("Alice@example.com default",
+                                 "Alice@example.com default"));
 }
 
 TEST_F(CachedDirectoryTest, AMoveMayOutliveTheDirectoryThatWouldHearOfIt) {
   directory();
   FakeDirectory* others_behind = nullptr;
   auto other = NewDirectory(others_behind);
-  other->set_move_observer([](std::string_view, const Endpoint&) {
-    ADD_FAILURE() << "told a directory that has gone";
-  });
+  other->set_move_observer(
+      [](std::string_view, const std::optional<Endpoint>&) {
+        ADD_FAILURE() << "told a directory that has gone";
+      });
   cache_->PutLocation(kAlice, SharedAt("store1"), network_.Now());
   cache_->PutLocation(kAlice, SharedAt("store2"), network_.Now());
   other = nullptr;
@@ -284,9 +295,10 @@ TEST_F(CachedDirectoryTest, AMoveMayOutliveTheDirectoryThatWouldHearOfIt) {
 
 TEST_F(CachedDirectoryTest, HandsOnTheMovesThatTheDirectoryBehindSees) {
   std::vector<std::string> heard;
-  directory().set_move_observer([&](std::string_view user, const Endpoint&) {
-    heard.emplace_back(user);
-  });
+  directory().set_move_observer(
+      [&](std::string_view user, const std::optional<Endpoint>&) {
+        heard.emplace_back(user);
+      });
   behind_->Move("alice", {"store2", 0});
   EXPECT_THAT(heard, ElementsAre("alice"));
 }

@@ -102,10 +102,10 @@ class Directory {
   virtual void ForgetPassword(std::string_view name) {}
 
   // Hears of accounts that are seen at another host than before, by a cache
-  // refresh or the live map; sessions at the old host are to be ended. A
-  // directory that remembers nothing never calls it.
-  using MoveObserver =
-      absl::AnyInvocable<void(std::string_view user, const Endpoint& host)>;
+  // refresh or the live map; sessions at the old host are to be ended. `host`
+  // is as in Location. A directory that remembers nothing never calls it.
+  using MoveObserver = absl::AnyInvocable<void(
+      std::string_view user, const std::optional<Endpoint>& host)>;
   virtual void set_move_observer(MoveObserver observer) {}
 };
 

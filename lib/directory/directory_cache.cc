@@ -86,13 +86,13 @@ void DirectoryCache::PutLocation(std::string_view name, SharedLocation location,
                                  absl::Time now) {
   bool moved = false;
   Change(name, Absent::kAdd, [&](Known& known) {
-    moved = known.location != nullptr && known.location->host &&
-            location->host && known.location->user == location->user &&
+    moved = known.location != nullptr &&
+            known.location->user == location->user &&
             known.location->host != location->host;
     known.location = location;
     known.located_at = now;
   });
-  if (moved) moves_.Tell({{location->user, *location->host}});
+  if (moved) moves_.Tell({{location->user, location->host}});
 }
 
 void DirectoryCache::PutUnknown(std::string_view name, Denial denial,

@@ -578,8 +578,8 @@ TEST_F(LdapDirectoryTest, TellsTheMovesThatALiveMapSees) {
   map_->OnInfo(LdapSyncPhaseEnd{});
   std::string moved;
   directory().set_move_observer(
-      [&](std::string_view user, const Endpoint& host) {
-        moved = std::string(user) + " " + host.host;
+      [&](std::string_view user, const std::optional<Endpoint>& host) {
+        moved = std::string(user) + " " + host.value_or(Endpoint()).host;
       });
   TellMap(*map_, "alice", "alice@example.com", "store2");
   EXPECT_TRUE(RunUntil([&] { return !moved.empty(); }));

@@ -186,12 +186,12 @@ void LiveMap::Put(const EntryUuid& uuid, const LdapEntry& entry) {
 void LiveMap::TellMove(const LdapEntry& before, const LdapEntry& after) {
   const auto from = entry_reader_.RoutingOf(before);
   const auto to = entry_reader_.RoutingOf(after);
-  if (!from || !to || !to->host) return;
+  if (!from || !to) return;
   const bool arrived = from->moving && !to->moving;
   if (from->host == to->host && !arrived) return;
   std::vector<Move> moves;
   for (const std::string& user : entry_reader_.UsersOf(before)) {
-    moves.push_back({user, *to->host});
+    moves.push_back({user, to->host});
   }
   moves_.Tell(std::move(moves));
 }

@@ -13,7 +13,7 @@ constexpr absl::Duration kLongestPause = absl::Seconds(15);
 
 // Where nothing changes nothing is heard: so long a silence is broken by a
 // question, whose answer must come within the connector's timeout.
-constexpr absl::Duration kSilence = absl::Seconds(5);
+constexpr absl::Duration kSilence = absl::Seconds(1);
 
 constexpr absl::Duration kLostLogPause = absl::Minutes(1);
 

@@ -42,7 +42,8 @@ class LiveMapTest : public ::testing::Test {
     reader_ = std::make_unique<LiveMap::Reader>(*map_);
     map_->moves().Subscribe([this](const Moves& moves) {
       for (const Move& move : *moves) {
-        moves_.push_back(move.user + " " + move.host.ToString());
+        moves_.push_back(move.user + " " +
+                         (move.host ? move.host->ToString() : "default"));
       }
     });
   }
@@ -271,6 +272,10 @@ TEST_F(LiveMapTest, TellsMovesUnderEveryNameOfASession) {
   EXPECT_THAT(moves_, IsEmpty());
   Send(State::kModify, 1, "alice", "store4");
   EXPECT_THAT(moves_, ElementsAre("alice store4", "alice@example.com store4"));
+  moves_.clear();
+  Send(State::kModify, 1, "alice");
+  EXPECT_THAT(moves_,
+              ElementsAre("alice default", "alice@example.com default"));
 }
 
 TEST_F(LiveMapTest, TellsThatAMailboxMovesNoLonger) {

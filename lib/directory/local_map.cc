@@ -98,11 +98,11 @@ std::vector<Move> LocalMap::MovesFrom(const LocalMap& before) const {
   std::vector<Move> moves;
   const auto compare = [&moves](std::string_view user, const Entry* then,
                                 const Entry* now) {
-    if (then == nullptr || now == nullptr || !now->location->host ||
+    if (then == nullptr || now == nullptr ||
         then->location->host == now->location->host) {
       return;
     }
-    moves.push_back({std::string(user), *now->location->host});
+    moves.push_back({std::string(user), now->location->host});
   };
   for (const auto& [key, entry] : entries_) {
     if (key.front() == '@') continue;

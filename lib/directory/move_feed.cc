@@ -42,7 +42,8 @@ void MoveListener::set_observer(Directory::MoveObserver observer) {
   observer_ = std::move(observer);
 }
 
-void MoveListener::Tell(std::string_view user, const Endpoint& host) {
+void MoveListener::Tell(std::string_view user,
+                        const std::optional<Endpoint>& host) {
   if (observer_) observer_(user, host);
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,8 @@ namespace gatehouse {
 
 // An account that is seen at another host than before.
 struct Move {
-  std::string user;  // canonical
-  Endpoint host;
+  std::string user;              // canonical
+  std::optional<Endpoint> host;  // nothing: at the default upstream
 };
 using Moves = std::shared_ptr<const std::vector<Move>>;
 
@@ -50,7 +51,7 @@ class MoveListener {
   ~MoveListener();
 
   void set_observer(Directory::MoveObserver observer);
-  void Tell(std::string_view user, const Endpoint& host);
+  void Tell(std::string_view user, const std::optional<Endpoint>& host);
 
  private:
   MoveFeed& feed_;

@@ -159,7 +159,8 @@ std::vector<std::string> MovesOf(std::string_view before,
   const auto to = ParseLocalMap(std::string(after), "imap", "t").map;
   std::vector<std::string> moves;
   for (const Move& move : to->MovesFrom(*from)) {
-    moves.push_back(move.user + " " + move.host.ToString());
+    moves.push_back(move.user + " " +
+                    (move.host ? move.host->ToString() : "default"));
   }
   std::sort(moves.begin(), moves.end());
   return moves;
@@ -178,8 +179,9 @@ TEST(LocalMapFileTest, TellsWhichAccountsHaveMoved) {
             List{"amy@a x2"});
   EXPECT_EQ(MovesOf("amy@a x1\nbob@a x1\n", "/a.*/ x2\n@b x1\n"),
             List{"amy@a x2"});
-  // Nobody can say where those are now.
-  EXPECT_EQ(MovesOf("amy@a x1\nbob@a x1\n", "amy@a -\n"), List{});
+  EXPECT_EQ(MovesOf("amy@a x1\n", "amy@a -\n"), List{"amy@a default"});
+  // Nobody can say where he is now.
+  EXPECT_EQ(MovesOf("bob@a x1\n", "amy@a x1\n"), List{});
 }
 
 class LocalMapReloaderTest : public testing::Test {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "lib/session/client_arrival.h"
+#include "lib/session/upstream_session.h"
 
 namespace gatehouse {
 
@@ -81,7 +82,7 @@ void Worker::Use(std::shared_ptr<const Runtime> runtime) {
   if (factory_ != nullptr) retired_.push_back(std::move(factory_));
   factory_ = new_sessions_(*runtime, *network_, log_, own);
   factory_->settings().directory->set_move_observer(
-      [this](std::string_view user, const Endpoint& host) {
+      [this](std::string_view user, const std::optional<Endpoint>& host) {
         OnMoved(user, host);
       });
   runtime_ = std::move(runtime);
@@ -197,23 +198,33 @@ void Worker::DropRetired() {
 
 // --- Moves ---
 
-std::string Worker::UpstreamAt(Endpoint host) const {
-  if (host.port == 0) host.port = factory_->settings().upstream.port;
-  return host.ToString();
+std::string Worker::UpstreamAt(const std::optional<Endpoint>& host) const {
+  Location location;
+  location.host = host;
+  const auto target = TargetOf(factory_->settings(), location);
+  return target ? target->endpoint.ToString() : "";
 }
 
-void Worker::OnMoved(std::string_view user, const Endpoint& host) {
+void Worker::OnMoved(std::string_view user,
+                     const std::optional<Endpoint>& host) {
   const std::string there = UpstreamAt(host);
   const auto [first, last] = joined_.equal_range(user);
   const std::vector<ClientSession*> present(first, last);
   for (ClientSession* session : present) {
-    if (session->record().upstream != there) session->EndJoined();
+    EndUnlessAt(there, *session);
   }
   const absl::Time now = network_->Now();
   if (now - last_move_ > runtime_->config.login_timeout) recent_moves_.clear();
   last_move_ = now;
   recent_moves_[std::string(user)] = host;
   LookAgainSoon();
+}
+
+// Where nobody knows its new place it may stay.
+void Worker::EndUnlessAt(const std::string& there, ClientSession& session) {
+  if (!there.empty() && session.record().upstream != there) {
+    session.EndJoined();
+  }
 }
 
 // Once for all moves that come together.
@@ -231,9 +242,8 @@ void Worker::EndIfMoved(ClientSession& session) {
   const SessionRecord& record = session.record();
   if (record.began > last_move_) return;
   const auto moved = recent_moves_.find(record.user);
-  if (moved != recent_moves_.end() &&
-      UpstreamAt(moved->second) != record.upstream) {
-    session.EndJoined();
+  if (moved != recent_moves_.end()) {
+    EndUnlessAt(UpstreamAt(moved->second), session);
   }
 }
 

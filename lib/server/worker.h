@@ -97,9 +97,11 @@ class Worker : public SessionOwner {
   std::vector<ClientSession*> Present() const;
   void StopIfEmpty();
   void DropRetired();
-  void OnMoved(std::string_view user, const Endpoint& host);
+  void OnMoved(std::string_view user, const std::optional<Endpoint>& host);
+  void EndUnlessAt(const std::string& there, ClientSession& session);
   // The host as a session's record has it.
-  std::string UpstreamAt(Endpoint host) const;
+  // Empty where the account has no place.
+  std::string UpstreamAt(const std::optional<Endpoint>& host) const;
   void LookAgainSoon();
   void EndIfMoved(ClientSession& session);
   void LeaveJoined(ClientSession& session);
@@ -128,7 +130,7 @@ class Worker : public SessionOwner {
   absl::btree_multiset<ClientSession*, ByUser> joined_;
   // Moves that a login under way may not have heard of. They are dropped
   // together, when no login can be so old.
-  absl::flat_hash_map<std::string, Endpoint> recent_moves_;
+  absl::flat_hash_map<std::string, std::optional<Endpoint>> recent_moves_;
   absl::Time last_move_ = absl::InfinitePast();
   bool looking_again_ = false;
   bool draining_ = false;
