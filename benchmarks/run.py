@@ -222,8 +222,7 @@ def main():
     results = arguments.results or (
         f"{workspace()}/benchmarks/results/"
         f"{datetime.datetime.now():%Y-%m-%d_%H%M}")
-    report.write(results, measurement.rows, names, measurement.figures, rounds,
-                 limit)
+    report.write(results, measurement.rows, names, measurement.figures, limit)
     print(report.table(measurement.rows, names, measurement.figures))
     print(limit)
     print(f"results: {results}")

@@ -67,13 +67,14 @@ def _cell(name, by_proxy):
 def table(rows, names, figures):
     """Markdown; one line a row, one column a proxy."""
     by_row = medians(figures)
-    lines = ["| what | unit | " + " | ".join(names) + " | target |",
-             "| --- | --- |" + " ---: |" * len(names) + " --- |"]
+    lines = ["| what | unit | rounds | " + " | ".join(names) + " | target |",
+             "| --- | --- | ---: |" + " ---: |" * len(names) + " --- |"]
     for row in rows:
         by_proxy = by_row.get(row.key, {})
         cells = [_cell(name, by_proxy) for name in names]
-        lines.append(f"| {row.title} | {row.unit} | " + " | ".join(cells)
-                     + f" | {_target(row, by_proxy)} |")
+        rounds = max(map(len, figures.get(row.key, {}).values()), default=0)
+        lines.append(f"| {row.title} | {row.unit} | {rounds} | "
+                     + " | ".join(cells) + f" | {_target(row, by_proxy)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -111,16 +112,15 @@ def plot(rows, names, figures):
             + "\n".join(parts) + "</svg>\n")
 
 
-def write(folder, rows, names, figures, rounds, more):
+def write(folder, rows, names, figures, more):
     """`more` is a further table, in Markdown."""
     os.makedirs(folder, exist_ok=True)
-    where = {"machine": machine(), "versions": versions(), "rounds": rounds}
+    where = {"machine": machine(), "versions": versions()}
     with open(f"{folder}/results.json", "w") as file:
         json.dump({**where, "medians": medians(figures), "figures": figures},
                   file, indent=2)
     with open(f"{folder}/table.md", "w") as file:
-        file.write(f"{where['machine']}; {where['versions']}; "
-                   f"medians of {rounds}\n\n" + table(rows, names, figures)
-                   + "\n" + more)
+        file.write(f"{where['machine']}; {where['versions']}; medians\n\n"
+                   + table(rows, names, figures) + "\n" + more)
     with open(f"{folder}/plot.svg", "w") as file:
         file.write(plot(rows, names, figures))
