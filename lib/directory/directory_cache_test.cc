@@ -60,7 +60,7 @@ class DirectoryCacheTest : public ::testing::Test {
   DirectoryCacheTest() {
     cache_.moves().Subscribe([this](const Moves& moves) {
       for (const Move& move : *moves) {
-        moves_.emplace_back(move.user, move.host.host);
+        moves_.emplace_back(move.user, move.host ? move.host->host : "default");
       }
     });
   }
