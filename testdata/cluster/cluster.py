@@ -343,6 +343,14 @@ class Proxy(Server):
                 found.append(record)
         return found
 
+    def await_records(self, event, count=1, seconds=START_SECONDS):
+        deadline = time.monotonic() + seconds
+        while len(self.records(event)) < count:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"no {count} {event} in\n{self.text()}")
+            time.sleep(0.05)
+        return self.records(event)
+
     def memory_kib(self):
         """Proportional set size."""
         rollup = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()

@@ -143,7 +143,7 @@ class EachStoreInItsOwnWayTest(unittest.TestCase):
                     self.assertTrue(answer.accepted, answer)
                     store.await_log(rf"{name}-login: Info: Login: user=<{user}>[^\n]*, rip=192\.0\.2\.77,")
                 # So was the store asked what it can do.
-                proxy.await_log('"event":"capabilities_learned"')
+                proxy.await_records("capabilities_learned")
                 self.assertFalse(proxy.records("capability_probe_failed"))
 
 
