@@ -28,6 +28,7 @@ MASTER_PASSWORD = "m4ster-pa55"
 ADMIN_DN = "cn=admin,dc=example,dc=com"
 ADMIN_PASSWORD = "adm1n-pa55"
 START_SECONDS = 20
+RECORD_SECONDS = 30
 
 # Bazel's own PATH leaves out where Debian keeps its servers.
 os.environ["PATH"] += ":/usr/sbin:/sbin"
@@ -343,7 +344,7 @@ class Proxy(Server):
                 found.append(record)
         return found
 
-    def await_records(self, event, count=1, seconds=START_SECONDS):
+    def await_records(self, event, count=1, seconds=RECORD_SECONDS):
         deadline = time.monotonic() + seconds
         while len(self.records(event)) < count:
             if time.monotonic() > deadline:

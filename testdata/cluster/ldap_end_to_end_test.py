@@ -108,20 +108,20 @@ class LdapEndToEndTest(unittest.TestCase):
     def test_starts_without_its_directory_and_recovers_when_it_comes(self):
         proxy = self.start_proxy(workers=2)
         url, = self.cluster.ldap_settings()["ldapConnectors"][0]["urls"]
-        lost, = self.await_records(proxy, "ldap_replica_lost")  # before anybody asks
+        lost, = proxy.await_records("ldap_replica_lost")  # before anybody asks
         self.assertEqual((lost["connector"], lost["url"], lost["kind"]), ("LDAP_Master", url, "unreachable"))
         self.assertIn("Connection refused", lost["detail"])
         self.assertIn("[UNAVAILABLE]", self.log_in(proxy, ALICE))
         slapd = self.start_directory()
         self.await_login(proxy)
-        recovered, = self.await_records(proxy, "ldap_replica_recovered")
+        recovered, = proxy.await_records("ldap_replica_recovered")
         self.assertEqual((recovered["connector"], recovered["url"]), ("LDAP_Master", url))
         slapd.kill()
-        self.await_records(proxy, "ldap_replica_lost", 2)
+        proxy.await_records("ldap_replica_lost", 2)
         self.assertIn("[UNAVAILABLE]", self.log_in(proxy, ALICE))
         slapd.start()
         self.await_login(proxy)
-        self.await_records(proxy, "ldap_replica_recovered", 2)
+        proxy.await_records("ldap_replica_recovered", 2)
         self.assertEqual(len(proxy.records("ldap_replica_lost")), 2)
 
     def test_known_users_go_on_without_the_directory(self):
@@ -135,7 +135,7 @@ class LdapEndToEndTest(unittest.TestCase):
             self.assertIn("[UNAVAILABLE]", self.log_in(proxy, user, password))
         self.assertEqual([record["user"] for record in proxy.records("directory_stale")], [ALICE])
         proxy.signal(signal.SIGHUP)
-        self.await_records(proxy, "reloaded")
+        proxy.await_records("reloaded")
         self.assertEqual(self.log_in(proxy, ALICE), "OK")
         slapd.start()
         self.await_login(proxy, BOB)
@@ -166,13 +166,6 @@ class LdapEndToEndTest(unittest.TestCase):
         settings = self.cluster.ldap_settings()
         settings["ldapConnectors"][0]["cache"] = cache
         return settings
-
-    def await_records(self, proxy, event, count=1):
-        deadline = time.monotonic() + RECOVERY_SECONDS
-        while len(proxy.records(event)) < count:
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.05)
-        return proxy.records(event)
 
     def await_login(self, proxy, user=ALICE):
         deadline = time.monotonic() + RECOVERY_SECONDS

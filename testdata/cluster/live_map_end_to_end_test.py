@@ -43,15 +43,8 @@ class LiveMapEndToEndTest(unittest.TestCase):
             "allowPlaintextLogin": "always", "workers": 2, "authenticateOnProxy": authenticate,
             "admin": {"address": HOST, "port": self.admin}, **connectors, **settings})
         self.addCleanup(lambda: self.assertNotIn("Sanitizer", proxy.text()))
-        self.await_records(proxy, "live_map_complete")
+        proxy.await_records("live_map_complete")
         return proxy
-
-    def await_records(self, proxy, event, count=1):
-        deadline = time.monotonic() + SECONDS
-        while len(proxy.records(event)) < count:
-            self.assertLess(time.monotonic(), deadline, proxy.text())
-            time.sleep(0.01)
-        return proxy.records(event)
 
     def log_in(self, proxy, user, password=PASSWORD):
         """The client, and what it was answered."""
@@ -137,14 +130,14 @@ class LiveMapEndToEndTest(unittest.TestCase):
     def test_logins_go_on_without_the_directory_and_changes_come_later(self):
         proxy = self.start()
         self.slapd.kill()
-        self.await_records(proxy, "live_map_lost")
+        proxy.await_records("live_map_lost")
         for user in (ALICE, BOB):
             self.assertEqual(self.store_of(proxy, user), "old")
         self.assertIn("[UNAVAILABLE]", self.store_of(proxy, NOBODY))
         self.assertEqual(self.metric("gatehouse_live_map_live"), 0)
         self.slapd.start()
         self.move(ALICE)
-        self.await_records(proxy, "live_map_recovered")
+        proxy.await_records("live_map_recovered")
         self.await_store(proxy, ALICE, "new")
         self.await_store(proxy, NOBODY, "[AUTHENTICATIONFAILED]")
 
@@ -156,7 +149,7 @@ class LiveMapEndToEndTest(unittest.TestCase):
         self.move(ALICE)
         self.await_store(proxy, ALICE, "new")
         self.slapd.stop()
-        self.await_records(proxy, "live_map_lost")
+        proxy.await_records("live_map_lost")
         data = self.cluster.folder / "slapd" / "data"
         shutil.rmtree(data)
         data.mkdir()
@@ -167,9 +160,9 @@ class LiveMapEndToEndTest(unittest.TestCase):
             answers.append(self.store_of(proxy, ALICE))
             self.assertIn(answers[-1], ("old", "new"))
             self.assertLess(len(answers), 10000)
-        record, = self.await_records(proxy, "live_map_cookie_refused")
+        record, = proxy.await_records("live_map_cookie_refused")
         self.assertIn("newer", record["detail"])
-        self.await_records(proxy, "live_map_recovered")
+        proxy.await_records("live_map_recovered")
         self.assertEqual(self.metric("gatehouse_live_map_live"), 1)
         self.move(BOB)
         self.await_store(proxy, BOB, "new")
@@ -182,7 +175,7 @@ class LiveMapEndToEndTest(unittest.TestCase):
     def test_is_asked_first_where_it_was_not_heard_of_for_long(self):
         proxy = self.start(cache={"ttl": "0s", "staleTtl": "24h"})
         self.slapd.kill()
-        self.await_records(proxy, "live_map_lost")
+        proxy.await_records("live_map_lost")
         self.assertEqual(self.store_of(proxy, ALICE), "old")  # it can't answer
 
     def test_passwords_known_lately_are_good_at_the_hosts_of_now(self):
@@ -191,7 +184,7 @@ class LiveMapEndToEndTest(unittest.TestCase):
         self.move(ALICE)
         time.sleep(1.1)  # the password is no longer right without asking
         self.slapd.kill()
-        self.await_records(proxy, "live_map_lost")
+        proxy.await_records("live_map_lost")
         self.assertEqual(self.store_of(proxy, ALICE), "new")
         self.assertIn("[UNAVAILABLE]", self.store_of(proxy, BOB))
 
@@ -213,7 +206,7 @@ class LiveMapEndToEndTest(unittest.TestCase):
         # Whoever asked LDAP now would hear that it is away.
         self.slapd.kill()
         reload(4)
-        self.await_records(proxy, "live_map_lost")
+        proxy.await_records("live_map_lost")
         self.assertEqual(self.store_of(proxy, BOB), "old")
         self.slapd.start()
         self.move(ALICE)
@@ -230,7 +223,7 @@ class LiveMapEndToEndTest(unittest.TestCase):
                     f"add: labeledURI\nlabeledURI: imap://{HOST}:{self.new.port}")
         reload(1)
         self.assertEqual(self.store_of(proxy, ALICE), "new")
-        self.await_records(proxy, "live_map_complete", 2)
+        proxy.await_records("live_map_complete", 2)
         self.assertEqual(self.store_of(proxy, ALICE), "new")
         self.assertEqual(self.metric("gatehouse_live_map_live"), 1)
 
@@ -244,7 +237,7 @@ class LiveMapEndToEndTest(unittest.TestCase):
 
         def reload(count):
             proxy.process.send_signal(signal.SIGHUP)
-            self.await_records(proxy, "reloaded", count)
+            proxy.await_records("reloaded", count)
 
         return reload
 
@@ -289,7 +282,7 @@ class LiveMapEndToEndTest(unittest.TestCase):
         self.assertEqual({line[:6] for line in ended}, {"* BYE "})
         self.assertEqual(len(ended), MOVED)
         # Who came to see whether the proxy listens has a record too, of no store.
-        old = [record for record in self.await_records(proxy, "session", 2 * MOVED + 2)
+        old = [record for record in proxy.await_records("session", 2 * MOVED + 2)
                if record.get("upstream") == f"{HOST}:{self.old.port}"]
         self.assertEqual(len(old), MOVED)
         self.assertLess((max(map(time_of, old)) - seen).total_seconds(), 1)
