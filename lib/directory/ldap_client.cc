@@ -68,6 +68,15 @@ Failure::Kind KindOf(int code) {
   }
 }
 
+// libldap sets itself up when it is first asked something, and two threads that
+// do so at once get in each other's way: the first here goes alone.
+void SetUpLibldap() {
+  [[maybe_unused]] static const int asked = [] {
+    int version = 0;
+    return ldap_get_option(nullptr, LDAP_OPT_PROTOCOL_VERSION, &version);
+  }();
+}
+
 // Everything that connecting needs and makes, owned by the other thread.
 class Opening {
  public:
@@ -79,6 +88,7 @@ class Opening {
   }
 
   void Run() {
+    SetUpLibldap();
     if (!Connect()) return;
     if (role_ == LdapConnection::Role::kSearch && !BindAdministrator()) return;
     MakeNonBlocking();
